@@ -1,0 +1,33 @@
+# Everything from a fresh machine: each target makes the environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+
+.PHONY: demo test quick check bench clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -c constraints.txt torch setuptools wheel
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(STAMP)  ## Render the demo prompts, plain and reflected, and name the gallery.
+	$(BIN)/render docs/demo.txt -o demo --baseline
+
+check: $(STAMP)  ## Format, lint, types against the installed package.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	rm -rf build/installed
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation --target build/installed .
+	cd build/installed && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p w2sd_video
+
+test: $(STAMP) check  ## The whole test suite.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+quick: $(STAMP)  ## The tests without the slow ones.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
+
+clean:
+	rm -rf $(VENV) demo renders build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,87 @@
+"""AnimateDiff: a motion adapter on Stable Diffusion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from diffusers import AnimateDiffPipeline, MotionAdapter, UNet2DConditionModel, UNetMotionModel
+from torch import nn
+
+from ..core.pipeline import ReflectionMixin
+from ..memory.sharing import share
+from . import stable_diffusion
+
+
+def with_motion_of(pipe: Any, module: nn.Module) -> nn.Module:
+    """Give an image UNet the pipeline's own motion modules: the very same, not copies."""
+    if not isinstance(module, UNet2DConditionModel):
+        return module
+    own: UNetMotionModel = pipe.unet
+    kinds = {"DownBlock2D": "DownBlockMotion", "CrossAttnDownBlock2D": "CrossAttnDownBlockMotion"}
+    if [kinds.get(k) for k in module.config.down_block_types] != list(own.config.down_block_types):
+        raise ValueError(
+            f"the weak or strong UNet has blocks {list(module.config.down_block_types)}, which "
+            f"do not match the pipeline's {list(own.config.down_block_types)}"
+        )
+    video = UNetMotionModel.from_unet2d(module, motion_adapter_of(own))
+    video = video.to(dtype=own.dtype, device=own.device)
+    share(own, video)
+    return video
+
+
+def motion_adapter_of(unet: UNetMotionModel) -> MotionAdapter:
+    """The motion modules of a video UNet as the adapter that they came from."""
+    config = unet.config
+    adapter = MotionAdapter(
+        block_out_channels=config.block_out_channels,
+        motion_layers_per_block=config.layers_per_block,
+        motion_transformer_layers_per_block=config.temporal_transformer_layers_per_block,
+        motion_mid_block_layers_per_block=1,
+        motion_transformer_layers_per_mid_block=config.temporal_transformer_layers_per_mid_block
+        or 1,
+        motion_num_attention_heads=config.motion_num_attention_heads,
+        motion_norm_num_groups=config.norm_num_groups,
+        motion_max_seq_length=config.motion_max_seq_length,
+        use_motion_mid_block=config.use_motion_mid_block,
+    )
+    state = {k: v for k, v in unet.state_dict().items() if "motion_modules" in k}
+    adapter.load_state_dict(state)
+    return adapter
+
+
+FAMILY = replace(stable_diffusion.FAMILY, fit=with_motion_of)
+
+
+class AnimateDiffW2SDPipeline(ReflectionMixin, AnimateDiffPipeline):
+    """``AnimateDiffPipeline`` with ``reflection=``; everything else is diffusers' own.
+
+    Example::
+
+        pipe = AnimateDiffW2SDPipeline.from_pretrained(model, motion_adapter=adapter)
+        weak = pipe.load_denoiser("stable-diffusion-v1-5/stable-diffusion-v1-5")
+        pipe("a red fox in the snow", reflection=Reflection(weak=Side(denoiser=weak)))
+    """
+
+    family = FAMILY
+
+    def load_denoiser(self, model: str, **kwargs: Any) -> UNetMotionModel:
+        """Load another UNet for a Side; every parameter equal to this pipeline's is shared.
+
+        Args:
+            model: id or folder of an image UNet (it gets this pipeline's motion modules) or
+                of a video UNet.
+            kwargs: as for ``from_pretrained``; ``subfolder`` is "unet" unless given.
+        """
+        kwargs = {"subfolder": "unet", "use_safetensors": True, **kwargs}
+        kind = UNet2DConditionModel.load_config(model, **_location(kwargs))["_class_name"]
+        cls = UNetMotionModel if kind == "UNetMotionModel" else UNet2DConditionModel
+        loaded = with_motion_of(self, cls.from_pretrained(model, **kwargs))
+        loaded.to(dtype=self.unet.dtype, device=self.unet.device)
+        share(self.unet, loaded)
+        return loaded
+
+
+def _location(kwargs: dict[str, Any]) -> dict[str, Any]:
+    names = ("subfolder", "revision", "cache_dir", "local_files_only", "token", "force_download")
+    return {name: kwargs[name] for name in names if name in kwargs}

@@ -1,0 +1,80 @@
+"""What a user asks for: validation, how many steps, which calls, at what cost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from w2sd_video.core.reflection import MODES, Reflection, Side, Stage
+
+GUIDANCE = Reflection(weak=Side(guidance_scale=1.0))
+WEIGHTS = Reflection(weak=Side(denoiser="another"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "total", "expected"),
+    [(1.0, 50, 50), (0.5, 25, 13), (0.0, 50, 0), (1, 50, 1), (7, 50, 7), (80, 50, 50)],
+)
+def test_a_float_is_a_fraction_and_an_int_a_number(steps: float, total: int, expected: int) -> None:
+    assert Reflection(steps=steps).count(total) == expected
+
+
+def test_official_leaves_the_last_step_alone() -> None:
+    assert Reflection(mode="official").count(50) == 49
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "exakt"}, "mode 'exakt' is not known; choose from exact, official"),
+        ({"steps": 1.5}, "write an integer"),
+        ({"steps": -1}, "not -1"),
+        ({"steps": True}, "not True"),
+    ],
+)
+def test_nonsense_is_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Reflection(**arguments)
+
+
+def of(reflection: Reflection, mode: str) -> Reflection:
+    return Reflection(reflection.strong, reflection.weak, mode=mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "guidance", "weights"),
+    # Samples a reflected step at guidance 5, both halves counted; method.md's table of modes.
+    [
+        ("exact", 5, 6),
+        ("official", 5, 6),
+        ("implicit", 4, 6),
+        ("cached", 2, 4),
+        ("extrapolate", 2, 4),
+    ],
+)
+def test_cost_of_a_reflected_step(mode: str, guidance: int, weights: int) -> None:
+    for reflection, each in ((GUIDANCE, guidance), (WEIGHTS, weights)):
+        reflection = of(reflection, mode)
+        plain = 10 - reflection.count(10)
+        assert reflection.cost(5.0, 10) == each * reflection.count(10) + 2 * plain
+
+
+def test_strong_other_than_final_costs_its_own_call() -> None:
+    three = Reflection(Side(adapters={"art": 1.5}), Side(adapters={"art": -1.5}), mode="cached")
+    assert three.stages() == (Stage.STRONG, Stage.WEAK, Stage.FINAL)
+
+
+def test_without_guidance_each_call_is_one_sample() -> None:
+    assert WEIGHTS.cost(1.0, 10) == 30
+
+
+def test_the_method_needs_no_torch() -> None:
+    code = "import sys, w2sd_video; w2sd_video.Reflection; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_every_mode_has_stages() -> None:
+    for mode in MODES:
+        assert of(WEIGHTS, mode).stages()[-1] is Stage.FINAL

@@ -1,0 +1,144 @@
+"""The facade: identities on a linear "model", with every kind of scheduler."""
+
+from __future__ import annotations
+
+import inspect
+from itertools import pairwise
+
+import diffusers
+import pytest
+import torch
+from diffusers import DDIMScheduler
+
+from w2sd_video.core.reflection import MODES, Reflection, Side, Stage
+from w2sd_video.core.scheduler import ReflectingScheduler
+
+from .mixture import Mixture, sample
+
+OTHER = Side(denoiser="the weak one")
+SCHEDULERS = {
+    "ddim": lambda: DDIMScheduler(clip_sample=False),
+    "ddim-v": lambda: DDIMScheduler(clip_sample=False, prediction_type="v_prediction"),
+    "euler": lambda: diffusers.EulerDiscreteScheduler(),
+    "euler-karras": lambda: diffusers.EulerDiscreteScheduler(use_karras_sigmas=True),
+    "euler-ancestral": lambda: diffusers.EulerAncestralDiscreteScheduler(),
+    "dpm++2m": lambda: diffusers.DPMSolverMultistepScheduler(),
+    "dpm++2m-sde": lambda: diffusers.DPMSolverMultistepScheduler(
+        algorithm_type="sde-dpmsolver++", use_karras_sigmas=True
+    ),
+    "unipc": lambda: diffusers.UniPCMultistepScheduler(),
+    "deis": lambda: diffusers.DEISMultistepScheduler(),
+    "flow": lambda: diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    "unipc-flow": lambda: diffusers.UniPCMultistepScheduler(
+        use_flow_sigmas=True, prediction_type="flow_prediction"
+    ),
+}
+
+
+def model(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    return torch.tanh(x) * (0.5 + 0.1 * torch.sin(t.float() / 100))
+
+
+def loop(scheduler: object, *, forced_equal: bool = False, dtype: torch.dtype) -> torch.Tensor:
+    """A pipeline's loop. ``forced_equal``: the weak call returns what the strong one did."""
+    scheduler.set_timesteps(12)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    x = (x * getattr(scheduler, "init_noise_sigma", 1.0)).to(dtype)
+    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+    extra = {"generator": generator} if takes_generator else {}
+    kept = None
+    for t in scheduler.timesteps:
+        scaled = x
+        if hasattr(scheduler, "scale_model_input"):
+            scaled = scheduler.scale_model_input(x, t)
+        out = model(scaled, t).to(dtype)
+        call = getattr(scheduler, "current", None)
+        if call is not None and call.stage is Stage.STRONG:
+            kept = out
+        if call is not None and call.stage is Stage.WEAK and forced_equal:
+            out = kept
+        x = scheduler.step(out, t, x, return_dict=False, **extra)[0]
+    return x
+
+
+@pytest.mark.parametrize(
+    "mode", [m for m in MODES if m not in ("official", "cached", "extrapolate")]
+)
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_forced_equal_outputs_give_the_stock_trajectory(name: str, mode: str) -> None:
+    stock = loop(SCHEDULERS[name](), dtype=torch.float32)
+    facade = ReflectingScheduler(SCHEDULERS[name](), Reflection(weak=OTHER, mode=mode))
+    reflected = loop(facade, forced_equal=True, dtype=torch.float32)
+    assert (reflected - stock).abs().max() == 0.0
+
+
+@pytest.mark.parametrize("mode", ["cached", "extrapolate"])
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_equal_models_at_the_same_latent_give_the_stock_trajectory(name: str, mode: str) -> None:
+    # Here both sides are evaluated at one latent, so equal models mean equal outputs.
+    stock = loop(SCHEDULERS[name](), dtype=torch.float32)
+    facade = ReflectingScheduler(SCHEDULERS[name](), Reflection(weak=OTHER, mode=mode))
+    assert (loop(facade, dtype=torch.float32) - stock).abs().max() == 0.0
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_half_precision_keeps_the_identity(name: str) -> None:
+    stock = loop(SCHEDULERS[name](), dtype=torch.bfloat16)
+    facade = ReflectingScheduler(SCHEDULERS[name](), Reflection(weak=OTHER))
+    reflected = loop(facade, forced_equal=True, dtype=torch.bfloat16)
+    assert (reflected - stock).abs().max() == 0.0
+
+
+def test_a_real_weak_equal_to_strong_falls_like_one_over_n() -> None:
+    means = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
+    both = Mixture(means, torch.tensor([0.5, 0.5], dtype=torch.float64), std=0.5)
+    errors = []
+    for steps in (10, 20, 40, 80):
+        stock, reflected = (
+            sample(DDIMScheduler(clip_sample=False), both, both, reflection, n=500, steps=steps)
+            for reflection in (None, Reflection(weak=OTHER))
+        )
+        errors.append(float((reflected - stock).abs().mean()))
+    for coarse, fine in pairwise(errors):
+        assert 1.5 < coarse / fine < 2.7
+
+
+def test_looks_like_the_inner_scheduler() -> None:
+    inner = DDIMScheduler(clip_sample=False)
+    facade = ReflectingScheduler(inner, Reflection(weak=OTHER))
+    assert isinstance(facade, DDIMScheduler)
+    assert inspect.signature(facade.step) == inspect.signature(inner.step)
+    assert facade.config is inner.config
+    assert hasattr(facade, "set_begin_index") == hasattr(inner, "set_begin_index")
+    with pytest.raises(AttributeError):
+        _ = facade.nothing_of_the_kind
+
+
+def test_each_reflected_timestep_is_shown_once_a_call() -> None:
+    facade = ReflectingScheduler(DDIMScheduler(clip_sample=False), Reflection(weak=OTHER, steps=2))
+    facade.set_timesteps(4)
+    a, b, c, d = facade.inner.timesteps.tolist()
+    assert facade.timesteps.tolist() == [a, a, a, b, b, b, c, d]
+
+
+def test_euler_scales_the_weak_input_by_the_level_it_lies_at() -> None:
+    facade = ReflectingScheduler(diffusers.EulerDiscreteScheduler(), Reflection(weak=OTHER))
+    facade.set_timesteps(5)
+    x = torch.ones(1)
+    t = facade.timesteps[0]
+    scales = []
+    for _ in range(3):
+        scales.append(float(facade.scale_model_input(x, t)))
+        facade.step(x, t, x)
+    high, low = (1 / (s**2 + 1) ** 0.5 for s in facade.inner.sigmas[:2].tolist())
+    assert scales == pytest.approx([high, low, high])
+
+
+def test_stepping_past_the_end_is_refused() -> None:
+    facade = ReflectingScheduler(DDIMScheduler(clip_sample=False), Reflection(weak=OTHER, steps=0))
+    facade.set_timesteps(1)
+    x, t = torch.ones(1, 1), facade.timesteps[0]
+    facade.step(x, t, x)
+    with pytest.raises(RuntimeError, match="call set_timesteps before sampling again"):
+        facade.step(x, t, x)

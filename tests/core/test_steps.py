@@ -1,0 +1,121 @@
+"""The table of first-order steps against diffusers' own schedulers."""
+
+from __future__ import annotations
+
+import diffusers
+import pytest
+import torch
+
+from w2sd_video.core import steps
+from w2sd_video.core.steps import Level, UnsupportedScheduler, coefficients
+
+# Multistep solvers take one first-order step at a time if told to.
+FIRST_ORDER = {
+    "DDIMScheduler": {"clip_sample": False},
+    "CogVideoXDDIMScheduler": {},
+    "EulerDiscreteScheduler": {},
+    "DPMSolverMultistepScheduler": {"solver_order": 1},
+    "UniPCMultistepScheduler": {"solver_order": 1, "disable_corrector": list(range(100))},
+    "DEISMultistepScheduler": {"solver_order": 1},
+}
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+
+
+def make(name: str, **config: object) -> object:
+    scheduler = getattr(diffusers, name)(**config)
+    scheduler.set_timesteps(10)
+    return scheduler
+
+
+def check_every_step(scheduler: object) -> None:
+    kind = steps.prediction(scheduler)
+    pairs = steps.transitions(scheduler)
+    assert len(pairs) == len(scheduler.timesteps)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(64, 4, generator=generator, dtype=torch.float64)
+    x = x * getattr(scheduler, "init_noise_sigma", 1.0)
+    for t, (here, there) in zip(scheduler.timesteps, pairs, strict=True):
+        out = torch.randn(64, 4, generator=generator, dtype=torch.float64)
+        try:
+            a, b = coefficients(kind, here, there)
+        except UnsupportedScheduler:
+            assert kind == "sample"  # its last step forgets x altogether
+            assert there.s == 0
+            continue
+        if hasattr(scheduler, "scale_model_input"):
+            scheduler.scale_model_input(x, t)
+        expected = scheduler.step(out, t, x).prev_sample.double()
+        got = a * x + b * out
+        assert (got - expected).abs().max() <= 1e-5 * expected.abs().max()
+        assert ((got - b * out) / a - x).abs().max() <= 1e-9 * x.abs().max()
+        x = expected
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("name", FIRST_ORDER)
+def test_step_is_the_schedulers_own(name: str, prediction: str) -> None:
+    check_every_step(make(name, prediction_type=prediction, **FIRST_ORDER[name]))
+
+
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
+def test_every_timestep_spacing(spacing: str) -> None:
+    check_every_step(
+        make("DDIMScheduler", clip_sample=False, timestep_spacing=spacing, steps_offset=1)
+    )
+
+
+def test_flow_match() -> None:
+    check_every_step(make("FlowMatchEulerDiscreteScheduler", shift=3.0))
+    check_every_step(
+        make(
+            "UniPCMultistepScheduler",
+            use_flow_sigmas=True,
+            prediction_type="flow_prediction",
+            **FIRST_ORDER["UniPCMultistepScheduler"],
+        )
+    )
+
+
+@pytest.mark.parametrize("prediction", [*PREDICTIONS, "flow_prediction"])
+def test_up_undoes_down(prediction: str) -> None:
+    high, low = Level(0.3, 0.9), Level(0.6, 0.7)
+    a, b = coefficients(prediction, high, low)
+    x, out = 0.7, -0.2
+    assert (a * x + b * out - b * out) / a == pytest.approx(x)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "here", "there"),
+    [
+        ("epsilon", Level(0.0, 1.0), Level(0.1, 0.99)),  # pure noise: no x0 in it
+        ("sample", Level(0.9, 0.4), Level(1.0, 0.0)),  # no noise left: x is forgotten
+    ],
+)
+def test_steps_without_inverse_are_refused(prediction: str, here: Level, there: Level) -> None:
+    with pytest.raises(UnsupportedScheduler, match=r"has no inverse; reflect fewer steps"):
+        coefficients(prediction, here, there)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "sentence"),
+    [
+        ("DDIMScheduler", {"clip_sample": True}, "clip_sample=False"),
+        ("DDIMScheduler", {"clip_sample": False, "thresholding": True}, "thresholding=False"),
+        ("DPMSolverMultistepScheduler", {"variance_type": "learned_range"}, "variance_type=None"),
+        ("HeunDiscreteScheduler", {}, "use a first-order scheduler"),
+        ("KDPM2DiscreteScheduler", {}, "use a first-order scheduler"),
+        ("DDPMWuerstchenScheduler", {}, "use one of DDIMScheduler"),
+    ],
+)
+def test_refused_with_a_sentence_that_says_what_to_change(
+    name: str, config: dict[str, object], sentence: str
+) -> None:
+    scheduler = getattr(diffusers, name)(**config)
+    scheduler.set_timesteps(4)  # some learn their order only now
+    with pytest.raises(UnsupportedScheduler, match=sentence):
+        steps.check(scheduler)
+
+
+def test_official_mode_wants_ddim() -> None:
+    with pytest.raises(UnsupportedScheduler, match="which samples with DDIM"):
+        steps.check(diffusers.EulerDiscreteScheduler(), "official")

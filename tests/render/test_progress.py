@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from w2sd_video.render import progress
+from w2sd_video.render.jobs import Job, plan
+from w2sd_video.render.layers import Layer
+from w2sd_video.render.run import Result
+from w2sd_video.render.worker import Step
+
+
+@pytest.fixture
+def jobs() -> list[Job]:
+    base = {"model": "org/model", "num_inference_steps": 10, "guidance_scale": 3.0}
+    rows = [Layer({"prompt": p}, "l.txt", {(): i}) for i, p in enumerate("abcd", 1)]
+    return plan([Layer(base, "f")], rows).jobs
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_time_left_follows_the_pace(jobs: list[Job], clock: list[float]) -> None:
+    forecast = progress.Forecast(jobs)
+    assert forecast.left() is None
+    assert forecast.share == 0
+    clock[0] += 100  # loading the model
+    forecast.step(Step(jobs[:2], 0, 10, 0))
+    clock[0] += 5
+    forecast.step(Step(jobs[:2], 5, 10, 20))
+    assert forecast.seconds_per_step == 1.0
+    assert forecast.share == 0.25
+    assert forecast.left() == pytest.approx(15)
+    clock[0] += 5
+    for job in jobs[:2]:
+        forecast.result(Result(job, evaluations=20))
+    assert (forecast.share, forecast.evaluations) == (0.5, 40)
+    assert forecast.left() == pytest.approx(10)
+
+
+def test_lines_come_now_and_then(
+    jobs: list[Job], clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = progress.Lines()
+    lines.begin(jobs[:1], 3, Path("out"))
+    for done in range(11):
+        clock[0] += 4
+        lines.step(Step(jobs[:1], done, 10, 2 * done))
+    warning = ["the prompt is too long"]
+    lines.result(Result(jobs[0], Path("x"), None, 20, 44.0, warning))
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "1 clip to render; 3 already there, skipped",
+        "  step 2/10, 4 evaluations, 4.00 s/step, 0:32 left",
+        "  step 5/10, 10 evaluations, 4.00 s/step, 0:20 left",
+        "  step 8/10, 16 evaluations, 4.00 s/step, 0:08 left",
+        "[1/1] a-s0.mp4  20 evaluations, 44.0 s",
+    ]
+    assert said.err == "warning: l.txt:1: the prompt is too long\n"
+
+
+def test_the_live_display_tells_it_all(jobs: list[Job], clock: list[float]) -> None:
+    live = progress.Live()
+    screen = Console(file=io.StringIO(), force_terminal=True, width=120)
+    live._console = live._bars.live.console = screen
+    live.begin(jobs, 0, Path("out"))
+    live.step(Step(jobs[:2], 0, 10, 0))
+    clock[0] += 5
+    live.step(Step(jobs[:2], 5, 10, 20))
+    live.result(Result(jobs[0], error="RuntimeError: [no] markup"))
+    overall, batch = (task.fields["state"] for task in live._bars.tasks)
+    live.close()
+    assert overall.startswith("1/4, 0 evaluations, 1 failed")
+    assert batch == "5/10, 1.00 s/step, 2 clips at once"
+    assert "RuntimeError: [no] markup" in screen.file.getvalue()
+
+
+def test_durations() -> None:
+    assert [progress.duration(s) for s in (0, 75, 3700)] == ["0:00", "1:15", "1:01:40"]

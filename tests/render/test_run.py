@@ -1,0 +1,262 @@
+"""Whole runs with a tiny pipeline: real model, real files, real ledger."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from w2sd_video import cli, shapes
+from w2sd_video.render.config import read_config
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.jobs import Job, plan
+from w2sd_video.render.layers import Layer
+from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.run import Result, open_folder, run, unfinished
+from w2sd_video.render.video import read_mp4
+from w2sd_video.render.worker import Step, Worker
+
+PROMPTS = ["a red", "blue", "ring"]
+
+
+def planned(tiny: Path, prompts: list[str] = PROMPTS, baseline: bool = True, **more) -> list[Job]:
+    base = {
+        "model": str(tiny),
+        "height": 16,
+        "width": 16,
+        "num_frames": 4,
+        "num_inference_steps": 3,
+        "guidance_scale": 3.0,
+        "reflection": {"weak": {"guidance_scale": 1.0}, "steps": 2},
+        "memory": {"batch_size": 2},
+    }
+    rows = [Layer({"prompt": p}, "l.txt", {(): i}) for i, p in enumerate(prompts, 1)]
+    return plan([Layer(base | more, "f")], rows, baseline).jobs
+
+
+def render(jobs: list[Job], folder: Path, on_step=lambda step: None) -> list[Result]:
+    with open_folder(folder) as ledger:
+        return list(run(unfinished(jobs, folder, ledger), folder, ledger, on_step))
+
+
+def states(folder: Path) -> dict[str, str]:
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        return {row["name"]: row["state"] for row in ledger.rows()}
+
+
+def frames(folder: Path, name: str) -> np.ndarray:
+    return read_mp4(folder / "clips" / f"{name}.mp4").frames.astype(int)
+
+
+@pytest.fixture(scope="module")
+def done(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list]]:
+    """A folder with six finished clips, and the steps that were reported."""
+    folder = tmp_path_factory.mktemp("done")
+    steps: list[Step] = []
+    render(planned(tiny), folder, steps.append)
+    return folder, steps
+
+
+def test_every_clip_is_there_and_recorded(done, tiny: Path) -> None:
+    folder, steps = done
+    jobs = planned(tiny)
+    assert states(folder) == {job.name: "done" for job in jobs}
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        for job in jobs:
+            row = ledger.get(job.id)
+            assert row
+            assert row["evaluations"] == job.cost
+            assert row["attempts"] == 1
+            assert row["peak_memory"] > 2**20
+            said = json.loads((folder / "clips" / f"{job.name}.json").read_text())
+            assert said["evaluations"] == job.cost
+            assert frames(folder, job.name).shape == (4, 16, 16, 3)
+    assert [step.done for step in steps] == [0, 1, 2, 3] * 4
+    assert {step.total for step in steps} == {3}
+
+
+def test_a_second_run_renders_what_is_missing_only(done, tiny: Path) -> None:
+    folder, _ = done
+    assert render(planned(tiny), folder) == []
+    (folder / "clips" / "ring-s0.mp4").unlink()
+    assert [result.job.name for result in render(planned(tiny), folder)] == ["ring-s0"]
+
+
+def test_a_changed_setting_is_rendered_again(tiny: Path, tmp_path: Path) -> None:
+    first = planned(tiny, ["a"], baseline=False)
+    render(first, tmp_path)
+    before = frames(tmp_path, "a-s0")
+    changed = planned(tiny, ["a"], baseline=False, guidance_scale=6.0)
+    assert [result.job.id for result in render(changed, tmp_path)] == [changed[0].id]
+    assert (frames(tmp_path, "a-s0") != before).any()
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        assert [row["id"] for row in ledger.rows()] == [changed[0].id]
+
+
+def test_twins_start_from_the_same_noise(tiny: Path) -> None:
+    """With no step reflected, the reflected clip is the plain one."""
+    still = planned(tiny, ["a"], reflection={"weak": {"guidance_scale": 1.0}, "steps": 0})
+    worker = Worker()
+    one, two = (worker.render([job], lambda step: None)[0].frames for job in still)
+    assert (one == two).all()
+
+
+def test_a_clip_does_not_depend_on_its_batch(tiny: Path) -> None:
+    worker = Worker()
+    jobs = planned(tiny, baseline=False)
+    together = worker.render(jobs, lambda step: None)
+    for job, clip in zip(jobs, together, strict=True):
+        alone = worker.render([job], lambda step: None)[0]
+        assert np.abs(alone.frames.astype(int) - clip.frames).max() <= 1
+        assert alone.evaluations == clip.evaluations == job.cost
+
+
+def test_a_failing_job_is_recorded_and_the_rest_goes_on(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = Worker.render
+
+    def failing(self, batch, on_step):
+        if any(job.prompt == "blue" for job in batch):
+            raise RuntimeError("out of paint")
+        return stock(self, batch, on_step)
+
+    monkeypatch.setattr(Worker, "render", failing)
+    jobs = planned(tiny, baseline=False)
+    results = {result.job.name: result.error for result in render(jobs, tmp_path)}
+    assert results == {
+        "a-red-s0": None,
+        "blue-s0": "RuntimeError: out of paint",
+        "ring-s0": None,
+    }
+    assert states(tmp_path) == {"a-red-s0": "done", "blue-s0": "failed", "ring-s0": "done"}
+    monkeypatch.setattr(Worker, "render", stock)
+    assert [result.job.name for result in render(jobs, tmp_path)] == ["blue-s0"]
+
+
+WRONG = {
+    "f: scheduler.timestep_spacin: DDIMScheduler has no such setting,"
+    " did you mean 'timestep_spacing'?": {
+        "scheduler": {"name": "DDIMScheduler", "timestep_spacin": "trailing"}
+    },
+    "f: reflection: HeunDiscreteScheduler evaluates": {"scheduler": "HeunDiscreteScheduler"},
+    "f: reflection: there is no adapter 'a'": {"reflection": {"weak": {"adapters": {"a": 1.0}}}},
+    "f: reflection: the denoiser '.' can't be loaded:": {"reflection": {"weak": {"denoiser": "."}}},
+    "f: model.id: '.' can't be loaded:": {"model": "."},
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_what_only_loading_can_tell_is_bad_input_too(
+    message: str, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as wrong:
+        render(planned(tiny, **WRONG[message]), tmp_path)
+    assert str(wrong.value).startswith(message)
+    assert set(states(tmp_path).values()) == {"queued"}
+
+
+def test_the_scheduler_of_one_job_is_not_that_of_the_next(tiny: Path) -> None:
+    worker = Worker()
+    plain = planned(tiny, ["a"], baseline=False)
+    other = planned(tiny, ["a"], baseline=False, scheduler={"timestep_spacing": "trailing"})
+    first, changed, again = (
+        worker.render(jobs, lambda step: None)[0].frames for jobs in (plain, other, plain)
+    )
+    assert (first == again).all()
+    assert (first != changed).any()
+
+
+def test_another_denoiser_is_loaded_from_a_folder(tiny: Path) -> None:
+    weak = {"weak": {"denoiser": {"id": str(tiny)}}, "steps": 2}
+    clip = Worker().render(planned(tiny, ["a"], False, reflection=weak), lambda step: None)[0]
+    assert clip.evaluations == 2 * 6 + 2
+
+
+def test_a_long_prompt_is_cut_and_it_says_what(tiny: Path) -> None:
+    words = "a red circle " * 10  # 30 words, and the two tokens around them
+    jobs = planned(tiny, [words + "moving left", words], baseline=False)
+    long, short = Worker().render(jobs, lambda step: None)
+    assert long.warnings == ["the prompt is longer than the model's 32 tokens; cut: 'moving left'"]
+    assert short.warnings == []
+
+
+WEIGHTS = list(Path(shapes.__file__).parent.rglob("*.safetensors"))
+
+
+@pytest.mark.skipif(not WEIGHTS, reason="the embedded model is not trained yet")
+def test_the_embedded_model_with_its_preset(tmp_path: Path) -> None:
+    few = Layer({"num_inference_steps": 2, "reflection": {"steps": 1}}, "--set")
+    row = Layer({"prompt": "a red circle moving left on a white background"}, "l.txt", {(): 1})
+    jobs = plan([read_config("shapes"), few], [row], baseline=True).jobs
+    assert [result.error for result in render(jobs, tmp_path)] == [None, None]
+    assert [frames(tmp_path, job.name).shape for job in jobs] == [(16, 64, 64, 3)] * 2
+
+
+@pytest.fixture
+def command(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """``render`` as a program, in a folder with a list and a config for the tiny model."""
+    monkeypatch.chdir(tmp_path)
+    job = planned(tiny, ["a"])[0]
+    settings = job.config.model_dump(mode="json", exclude={"prompt", "seed", "name"})
+    Path("c.yaml").write_text(yaml.safe_dump(settings))
+    Path("l.txt").write_text("\n".join(PROMPTS))
+
+    def call(*argv: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["render", "l.txt", "-c", "c.yaml", *argv])
+        with pytest.raises(SystemExit) as stop:
+            cli.render_main()
+        return int(stop.value.code or 0)
+
+    return call
+
+
+def test_from_the_command_line(command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("--seed", "0-1", "--set", "output.formats=[gif,webp,png]") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "6 clips to render"
+    assert out[-1] == "6 rendered; gallery: renders/l/gallery.html"
+    kept = yaml.safe_load(Path("renders/l/run.yaml").read_text())
+    assert kept["given"]["layers"][-1] == {"from": "--seed", "settings": {"seed": "0-1"}}
+    assert kept["resolved"]["output"]["formats"] == ["gif", "webp", "png"]
+    assert len(list(Path("renders/l/clips").iterdir())) == 6 * 5
+    assert command("--seed", "0-2", "--set", "output.formats=[gif,webp,png]", "--json") == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert events[0] == {"event": "begin", "jobs": 3, "skipped": 6, "folder": "renders/l"}
+    assert [e["event"] for e in events].count("done") == 3
+    assert events[-1]["event"] == "end"
+    assert events[-1]["skipped"] == 6
+
+
+def test_exit_code_if_some_failed(
+    command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Worker, "render", lambda *_: 1 / 0)
+    assert command("-o", "out") == 1
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "0 rendered, 3 failed; gallery: out/gallery.html"
+    assert said.err.splitlines()[0] == "error: [1/3] a-red-s0: ZeroDivisionError: division by zero"
+    assert "division by zero" in Path("out/gallery.html").read_text()
+
+
+def test_an_interruption_keeps_what_is_finished(
+    command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = Worker.render
+
+    def interrupted(self, batch, on_step):
+        if batch[0].prompt == "ring":
+            raise KeyboardInterrupt
+        return stock(self, batch, on_step)
+
+    monkeypatch.setattr(Worker, "render", interrupted)
+    assert command("-o", "out") == cli.INTERRUPTED == 130
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "interrupted: 2 rendered, 1 left; gallery: out/gallery.html"
+    assert states(Path("out")) == {"a-red-s0": "done", "blue-s0": "done", "ring-s0": "queued"}

@@ -1,0 +1,183 @@
+"""The command line: ``w2sd-video``, and ``render`` for short.
+
+Heavy imports happen inside commands: ``--help``, ``--dry-run`` and every complaint about
+bad input answer without torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="w2sd-video",
+    help="Render videos from prompt lists with weak-to-strong reflection.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+configs_app = typer.Typer(help="List, show and copy the presets.", rich_markup_mode=None)
+app.add_typer(configs_app, name="configs")
+render_app = typer.Typer(
+    name="render", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
+
+
+def render(
+    prompts: Annotated[
+        str, typer.Argument(metavar="PROMPTS", help="A .txt, .csv, .jsonl or .yaml list, or -.")
+    ],
+    config: Annotated[
+        str, typer.Option("--config", "-c", help="A preset's name or a YAML file.")
+    ] = "shapes",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the run. [default: renders/LIST]"),
+    ] = None,
+    samples: Annotated[
+        str | None, typer.Option(metavar="N", help="Clips per prompt, seeds counting up.")
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="SEEDS", help="One seed or several: 0, 0-4, 0-4,9.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Set a key, such as reflection.gap=0.5."),
+    ] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Render each plain clip too, from the same noise.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and say what it would cost.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON events, one a line.")] = False,
+) -> None:
+    """Render every prompt of a list.
+
+    A clip that is there already, whole and with the same settings, is skipped.
+    Exit codes: 0 all done, 1 some clips failed, 2 bad input, 130 interrupted.
+    """
+    from w2sd_video.render.command import option_layers, render_list
+
+    options = option_layers(samples, seed, set_ or [])
+    raise typer.Exit(render_list(prompts, config, output, options, baseline, dry_run, as_json))
+
+
+app.command("render")(render)
+render_app.command()(render)
+
+
+@app.command("gallery")
+def gallery(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Write the gallery page of a folder of clips again."""
+    from w2sd_video.render.gallery import write_gallery
+
+    print(write_gallery(folder))
+
+
+@configs_app.command("ls")
+def configs_ls() -> None:
+    """List the presets."""
+    from w2sd_video import configs
+
+    for name in configs.names():
+        about = configs.read(name).split("\n", 1)[0].lstrip("# ")
+        print(f"{name:12} {about}")
+
+
+@configs_app.command("show")
+def configs_show(name: str) -> None:
+    """Print a preset."""
+    print(_preset(name), end="")
+
+
+@configs_app.command("cp")
+def configs_cp(name: str, file: Path) -> None:
+    """Copy a preset into a file, to edit it."""
+    from w2sd_video.render.errors import InputError
+
+    text = _preset(name)
+    try:
+        with file.open("x", encoding="utf-8") as target:
+            target.write(text)
+    except FileExistsError:
+        raise InputError("is there already", str(file)) from None
+    except OSError as error:
+        raise InputError(f"can't be written: {error.strerror}", str(file)) from None
+    print(f"{file}: copied; use it with: render PROMPTS -c {file}")
+
+
+def _preset(name: str) -> str:
+    """A preset's text, or a complaint."""
+    from w2sd_video import configs
+    from w2sd_video.render.errors import InputError, did_you_mean
+
+    if name not in configs.names():
+        raise InputError(f"unknown preset '{name}'{did_you_mean(name, configs.names())}")
+    text: str = configs.read(name)
+    return text
+
+
+@app.command("doctor")
+def doctor() -> None:
+    """Say what this machine can do."""
+    from w2sd_video.render.doctor import findings
+
+    complete = True
+    for finding in findings():
+        complete &= finding.ok
+        print(f"{'ok ' if finding.ok else '-- '} {finding.what:16} {finding.text}")
+    raise typer.Exit(OK if complete else SOME_FAILED)
+
+
+if find_spec("w2sd_video.shapes.cli"):
+    from w2sd_video.shapes.cli import app as shapes_app
+
+    app.add_typer(shapes_app, name="shapes")
+
+
+def _run(command: Callable[..., Any], prog: str, arguments: list[str]) -> None:
+    """Run an app; a complaint is one line on standard error and exit code 2."""
+    from w2sd_video.render.errors import InputError
+
+    try:
+        code = command(arguments, prog_name=prog, standalone_mode=False)
+    except InputError as error:
+        code = _complain(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = SOME_FAILED
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # the parser's complaints have it
+            raise
+        code = _complain(error.format_message())
+    sys.exit(code if isinstance(code, int) else OK)
+
+
+def _complain(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def main() -> None:
+    """Entry point of ``w2sd-video``."""
+    _run(app, "w2sd-video", sys.argv[1:] or ["--help"])
+
+
+def render_main() -> None:
+    """Entry point of ``render``."""
+    _run(render_app, "render", sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

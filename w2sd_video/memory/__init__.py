@@ -1,0 +1,1 @@
+"""Running a strong and a weak model in little more memory than one."""

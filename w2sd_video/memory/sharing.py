@@ -1,0 +1,32 @@
+"""A pair of models is not two models: equal parameters are stored once."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+def share(keep: nn.Module, other: nn.Module) -> int:
+    """Make ``other`` use the storage of every parameter and buffer that equals ``keep``'s.
+
+    Tensors are equal if their name, dtype, device and every value are. What is shared is
+    one tensor: an in-place change of one model (fusing a LoRA, say) shows in the other.
+
+    Returns:
+        the bytes that ``other`` no longer needs of its own.
+    """
+    own = {**dict(keep.named_parameters()), **dict(keep.named_buffers())}
+    saved = 0
+    for name, tensor in [*other.named_parameters(), *other.named_buffers()]:
+        twin = own.get(name)
+        if twin is None or twin.data_ptr() == tensor.data_ptr():
+            continue
+        same_kind = (twin.shape, twin.dtype, twin.device) == (
+            tensor.shape,
+            tensor.dtype,
+            tensor.device,
+        )
+        if same_kind and torch.equal(twin, tensor):
+            tensor.data = twin.data
+            saved += tensor.numel() * tensor.element_size()
+    return saved

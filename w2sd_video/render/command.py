@@ -1,0 +1,127 @@
+"""What ``render`` does with its arguments: plan, then drain a run or tell what it would cost."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from w2sd_video.render.config import Config, read_config, resolve
+from w2sd_video.render.dry_run import tell
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.jobs import Plan, plan
+from w2sd_video.render.layers import Layer, nested, scalar
+from w2sd_video.render.progress import Reporter, reporter
+from w2sd_video.render.prompts import read_prompts
+
+OK, SOME_FAILED, INTERRUPTED = 0, 1, 130  # 2, bad input, is an InputError
+
+
+def render_list(
+    prompts: str,
+    config: str,
+    folder: Path | None,
+    options: list[Layer],
+    baseline: bool = False,
+    dry_run: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Render a prompt list and return the exit code.
+
+    Args:
+        prompts: path of the list, or ``-``.
+        config: a preset's name or a YAML file.
+        folder: of the run; ``renders/`` and the list's name if None.
+        options: what the command line says, see ``option_layers``.
+
+    Raises:
+        InputError: for the first thing wrong with any of it.
+    """
+    layers = [read_config(config), *options]
+    resolved = resolve(layers)
+    planned = plan(layers, read_prompts(prompts), baseline)
+    if dry_run:
+        tell(planned, as_json)
+        return OK
+    given = {
+        "prompts": prompts,
+        "config": config,
+        "baseline": baseline,
+        "layers": [{"from": layer.file, "settings": layer.data} for layer in layers],
+    }
+    stem = "stdin" if prompts == "-" else Path(prompts).stem
+    return _drain(planned, folder or Path("renders") / stem, given, resolved, reporter(as_json))
+
+
+def option_layers(samples: str | None, seed: str | None, assignments: list[str]) -> list[Layer]:
+    """The options as layers; each is its own, so that a complaint names the right one."""
+    layers = []
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        key = key.strip()
+        if not (equals and key):
+            raise InputError(f"must be key=value, got '{assignment}'", "--set")
+        layers.append(Layer(nested({key: scalar(text, key, "--set")}, "--set"), "--set"))
+    if seed is not None:
+        layers.append(Layer({"seed": _number(seed)}, "--seed"))
+    if samples is not None:
+        layers.append(Layer({"samples": _number(samples)}, "--samples"))
+    return layers
+
+
+def _number(text: str) -> int | str:
+    """A number as such; all else is for the configuration to judge."""
+    return int(text) if text.isdecimal() and len(text) < 20 else text
+
+
+def _drain(
+    planned: Plan, folder: Path, given: dict[str, Any], resolved: Config, report: Reporter
+) -> int:
+    """Run what is unfinished; results go to the reporter, the page is written last."""
+    from w2sd_video.render.gallery import write_gallery
+    from w2sd_video.render.run import open_folder, run, unfinished, write_settings
+
+    if not sys.warnoptions:  # what libraries warn of is for their developers
+        warnings.simplefilter("ignore")
+    logging.basicConfig(handlers=[_Tell(report)], level=logging.WARNING, force=True)
+    rendered = failed = 0
+    interrupted = False
+    with open_folder(folder) as ledger:
+        write_settings(folder, given, resolved.model_dump(mode="json"))
+        todo = unfinished(planned.jobs, folder, ledger)
+        for note in planned.notes:
+            report.say("note", note)
+        report.begin(todo, len(planned.jobs) - len(todo), folder)
+        try:
+            for result in run(todo, folder, ledger, report.step):
+                report.result(result)
+                failed += result.error is not None
+                rendered += result.error is None
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            report.close()
+            gallery = write_gallery(folder)
+    counts = {
+        "rendered": rendered,
+        "skipped": len(planned.jobs) - len(todo),
+        "failed": failed,
+        "left": len(todo) - rendered - failed,
+    }
+    told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "rendered")
+    line = f"{'interrupted: ' if interrupted else ''}{told}; gallery: {gallery}"
+    report.end(counts | {"interrupted": interrupted, "gallery": str(gallery)}, line)
+    return INTERRUPTED if interrupted else SOME_FAILED if failed else OK
+
+
+class _Tell(logging.Handler):
+    """Log records become lines of the reporter, so that they don't tear its display."""
+
+    def __init__(self, report: Reporter) -> None:
+        super().__init__()
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._report.say(record.levelname.lower(), record.getMessage())

@@ -1,0 +1,62 @@
+"""What a plan would cost, told without importing torch."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from w2sd_video.render.jobs import Job, Plan
+
+
+def tell(plan: Plan, as_json: bool) -> None:
+    """Print the jobs of a plan: a table of equal ones, or one JSON object each."""
+    costs = [job.cost for job in plan.jobs]
+    total = sum(cost for cost in costs if cost is not None)
+    if as_json:
+        for job in plan.jobs:
+            _event("job", **_job(job))
+        for note in plan.notes:
+            _event("note", message=note)
+        _event("end", jobs=len(costs), evaluations=total, unknown_cost=costs.count(None))
+        return
+    for note in plan.notes:
+        print(f"note: {note}", file=sys.stderr)
+    Console(highlight=False).print(_table(plan.jobs))
+    more = "" if None not in costs else ", and those that the pipeline's defaults decide"
+    print(f"{len(costs)} clips, {total} evaluations{more}; nothing was rendered")
+
+
+def _job(job: Job) -> dict[str, Any]:
+    keys = ("id", "name", "kind", "prompt", "seed")
+    return {key: getattr(job, key) for key in keys} | {"evaluations": job.cost}
+
+
+def _event(event: str, **fields: Any) -> None:
+    print(json.dumps({"event": event, **fields}, ensure_ascii=False))
+
+
+def _table(jobs: list[Job]) -> Table:
+    """Equal clips are one row."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("clips", "kind", "size", "frames", "steps", "evaluations each", "in all"):
+        table.add_column(title, justify="left" if title == "kind" else "right")
+    for (*columns, cost), count in Counter(map(_columns, jobs)).items():
+        total = None if cost is None else cost * count
+        table.add_row(str(count), *columns, _text(cost), _text(total))
+    return table
+
+
+def _columns(job: Job) -> tuple[Any, ...]:
+    config = job.config
+    kind = f"{job.kind}, {config.reflection.mode}" if config.reflection else job.kind
+    size = f"{_text(config.width)} x {_text(config.height)}"
+    return kind, size, _text(config.num_frames), _text(config.num_inference_steps), job.cost
+
+
+def _text(value: int | None) -> str:
+    return "default" if value is None else str(value)

@@ -1,0 +1,80 @@
+"""``gallery.html``: every clip of a folder on one page that needs nothing but the clips."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader
+
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.ledger import Ledger
+
+SMALL = 256  # clips narrower than this are enlarged with hard pixel edges
+
+
+def write_gallery(folder: Path) -> Path:
+    """Write the page from the folder's ledger and return its path.
+
+    Clips that differ in nothing but their reflection stand side by side.
+
+    Raises:
+        InputError: if the folder has no ledger.
+    """
+    if not (folder / "ledger.sqlite").is_file():
+        raise InputError("has no ledger.sqlite, so it is no folder of clips", str(folder))
+    groups: dict[str, list[dict[str, Any]]] = {}
+    counts = {"done": 0, "failed": 0}
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        for row in ledger.rows():
+            if row["state"] in counts:
+                counts[row["state"]] += 1
+                groups.setdefault(row["pair"], []).append(_card(row))
+    for cards in groups.values():
+        cards.sort(key=lambda card: card["kind"])  # plain before reflected
+    environment = Environment(
+        loader=PackageLoader("w2sd_video.render", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("gallery.html.j2").render(
+        title=folder.resolve().name, groups=list(groups.values()), counts=counts
+    )
+    path, part = folder / "gallery.html", folder / ".gallery.html.part"
+    part.write_text(page, "utf-8")
+    os.replace(part, path)
+    return path
+
+
+def _card(row: dict[str, Any]) -> dict[str, Any]:
+    config = row["config"]
+    width, height = config["width"] or SMALL, config["height"] or SMALL
+    settings = {k: v for k, v in config.items() if k not in ("prompt", "seed", "samples", "name")}
+    return row | {
+        "src": f"clips/{row['name']}.mp4",
+        "width": width,
+        "height": height,
+        "small": width < SMALL,
+        "label": _label(config),
+        "settings": yaml.safe_dump(_given(settings), sort_keys=False, allow_unicode=True),
+    }
+
+
+def _label(config: dict[str, Any]) -> str:
+    """What a clip is in a few words."""
+    reflection = config["reflection"]
+    if reflection is None:
+        return "plain"
+    gap = "" if reflection["gap"] == 1 else f", gap {reflection['gap']:g}"
+    return f"reflected, {reflection['mode']}{gap}"
+
+
+def _given(value: Any) -> Any:
+    """Settings without what was left to its default."""
+    if isinstance(value, dict):
+        inner = {key: _given(item) for key, item in value.items()}
+        return {key: item for key, item in inner.items() if item not in (None, {})}
+    return value

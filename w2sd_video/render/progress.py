@@ -1,0 +1,257 @@
+"""What a run says while it goes: a live display, plain lines, or JSON events."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from w2sd_video.render.jobs import Job
+
+if TYPE_CHECKING:
+    from w2sd_video.render.run import Result
+    from w2sd_video.render.worker import Step
+
+EVERY = 10.0  # seconds between two lines about one batch, when lines are all there is
+
+
+class Forecast:
+    """Counts evaluations and tells the time left from the pace so far."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = len(jobs)
+        self.finished = self.failed = 0
+        self._expected = {job.id: job.cost or 0 for job in jobs}
+        self._behind = 0  # evaluations of finished jobs
+        self._ahead = sum(self._expected.values())
+        self._start: float | None = None
+        self._batch_start = 0.0
+        self.seconds_per_step = 0.0
+        self.evaluations = 0
+
+    def step(self, step: Step) -> None:
+        now = time.monotonic()
+        self._start = self._start or now  # loading the model is no part of the pace
+        if step.done == 0:
+            self._batch_start = now
+        else:
+            self.seconds_per_step = (now - self._batch_start) / step.done
+        self.evaluations = self._behind + step.evaluations
+
+    def result(self, result: Result) -> None:
+        self.finished += 1
+        self.failed += result.error is not None
+        self._ahead -= self._expected.get(result.job.id, 0)
+        self._behind += result.evaluations
+        self.evaluations = self._behind
+
+    def left(self) -> float | None:
+        """Seconds, None as long as there is no pace to go by."""
+        if self._start is None or not self.evaluations or not self._ahead:
+            return None
+        running = self.evaluations - self._behind
+        pace = (time.monotonic() - self._start) / self.evaluations
+        return max(0.0, (self._ahead - running) * pace)
+
+    @property
+    def share(self) -> float:
+        """How much is done, from 0 to 1."""
+        running = self.evaluations - self._behind
+        total = self._behind + self._ahead
+        return min(1.0, (self._behind + running) / total) if total else self.finished / self.jobs
+
+
+class Reporter(Protocol):
+    """What a run tells. Calls come in this order: begin, then step and result, then end."""
+
+    def begin(self, jobs: list[Job], skipped: int, folder: Path) -> None: ...
+    def step(self, step: Step) -> None: ...
+    def result(self, result: Result) -> None: ...
+    def say(self, level: str, message: str) -> None: ...
+    def end(self, summary: dict[str, Any], line: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class Lines:
+    """Plain lines: results on standard output, warnings and errors on standard error."""
+
+    def begin(self, jobs: list[Job], skipped: int, folder: Path) -> None:
+        self.forecast = Forecast(jobs)
+        self._last = time.monotonic()
+        self._warned: set[str] = set()
+        self._out(opening(len(jobs), skipped))
+
+    def step(self, step: Step) -> None:
+        self.forecast.step(step)
+        if time.monotonic() - self._last >= EVERY:
+            self._last = time.monotonic()
+            self._out(f"  {state(self.forecast, step)}")
+
+    def result(self, result: Result) -> None:
+        self.forecast.result(result)
+        self._last = time.monotonic()
+        count = f"[{self.forecast.finished}/{self.forecast.jobs}]"
+        for warning in result.warnings:
+            message = f"{result.job.source}: {warning}"
+            if message not in self._warned:  # the same prompt at another seed
+                self._warned.add(message)
+                self.say("warning", message)
+        if result.error:
+            self.say("error", f"{count} {result.job.name}: {result.error}")
+        else:
+            cost = f"{result.evaluations} evaluations, {result.seconds:.1f} s"
+            self._out(f"{count} {result.job.name}.mp4  {cost}")
+
+    def say(self, level: str, message: str) -> None:
+        print(f"{level}: {message}", file=sys.stderr, flush=True)
+
+    def end(self, summary: dict[str, Any], line: str) -> None:
+        self._out(line)
+
+    def close(self) -> None:
+        pass
+
+    def _out(self, line: str) -> None:
+        print(line, flush=True)
+
+
+class Live(Lines):
+    """A bar for the whole run and one for the running batch; other lines scroll above."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            console=self._console,
+            transient=True,
+        )
+
+    def begin(self, jobs: list[Job], skipped: int, folder: Path) -> None:
+        super().begin(jobs, skipped, folder)
+        if jobs:
+            self._run = self._bars.add_task("clips", total=1.0, state="loading the model")
+            self._batch = self._bars.add_task("steps", total=None, state="")
+            self._bars.start()
+
+    def step(self, step: Step) -> None:
+        self.forecast.step(step)
+        self._bars.update(
+            self._batch,
+            total=step.total,
+            completed=step.done,
+            state=f"{step.done}/{step.total}, {self.forecast.seconds_per_step:.2f} s/step"
+            + (f", {len(step.jobs)} clips at once" if len(step.jobs) > 1 else ""),
+        )
+        self._overall()
+
+    def result(self, result: Result) -> None:
+        super().result(result)
+        self._overall()
+
+    def say(self, level: str, message: str) -> None:
+        style = {"error": "bold red", "warning": "yellow"}.get(level, "dim")
+        self._console.print(f"{level}: ", style=style, end="")
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        self._bars.stop()
+
+    def end(self, summary: dict[str, Any], line: str) -> None:
+        self.close()
+        print(line, flush=True)
+
+    def _overall(self) -> None:
+        f = self.forecast
+        told = [f"{f.finished}/{f.jobs}", f"{f.evaluations} evaluations"]
+        told += [f"{f.failed} failed"] if f.failed else []
+        told += [f"{duration(left)} left"] if (left := f.left()) is not None else []
+        self._bars.update(self._run, completed=f.share, state=", ".join(told))
+
+    def _out(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class Events:
+    """One JSON object a line on standard output, for other programs."""
+
+    def begin(self, jobs: list[Job], skipped: int, folder: Path) -> None:
+        self.forecast = Forecast(jobs)
+        self._event("begin", jobs=len(jobs), skipped=skipped, folder=str(folder))
+
+    def step(self, step: Step) -> None:
+        self.forecast.step(step)
+        self._event(
+            "step",
+            jobs=[job.name for job in step.jobs],
+            step=step.done,
+            steps=step.total,
+            evaluations=step.evaluations,
+            seconds_left=self.forecast.left(),
+        )
+
+    def result(self, result: Result) -> None:
+        self.forecast.result(result)
+        job = result.job
+        self._event(
+            "failed" if result.error else "done",
+            id=job.id,
+            name=job.name,
+            kind=job.kind,
+            prompt=job.prompt,
+            seed=job.seed,
+            path=str(result.path) if result.path else None,
+            evaluations=result.evaluations,
+            seconds=result.seconds,
+            warnings=result.warnings,
+            error=result.error,
+        )
+
+    def say(self, level: str, message: str) -> None:
+        self._event(level, message=message)
+
+    def end(self, summary: dict[str, Any], line: str) -> None:
+        self._event("end", **summary)
+
+    def close(self) -> None:
+        pass
+
+    def _event(self, event: str, **fields: Any) -> None:
+        print(json.dumps({"event": event, **fields}, ensure_ascii=False), flush=True)
+
+
+def reporter(as_json: bool) -> Reporter:
+    """The reporter that suits where the output goes."""
+    if as_json:
+        return Events()
+    return Live() if sys.stderr.isatty() and sys.stdout.isatty() else Lines()
+
+
+def opening(todo: int, skipped: int) -> str:
+    """The first line: how much is to do, and how much was found done."""
+    done = f"; {skipped} already there, skipped" if skipped else ""
+    return f"{todo} {'clip' if todo == 1 else 'clips'} to render{done}"
+
+
+def state(forecast: Forecast, step: Step) -> str:
+    """One line about the running batch."""
+    left = forecast.left()
+    return (
+        f"step {step.done}/{step.total}, {step.evaluations} evaluations,"
+        f" {forecast.seconds_per_step:.2f} s/step"
+        + (f", {duration(left)} left" if left is not None else "")
+    )
+
+
+def duration(seconds: float) -> str:
+    """``75`` as ``1:15``, ``3700`` as ``1:01:40``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,141 @@
+"""A run: what is unfinished in a folder is rendered, published and recorded, clip by clip."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.jobs import Job, batches
+from w2sd_video.render.layers import blame
+from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.versions import versions
+
+if TYPE_CHECKING:
+    from w2sd_video.render.worker import Step, Worker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a job: ``path`` of its video, or ``error``."""
+
+    job: Job
+    path: Path | None = None
+    error: str | None = None
+    evaluations: int = 0
+    seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+
+def open_folder(folder: Path) -> Ledger:
+    """Make the folder if need be, see that it can be written to, and open its ledger.
+
+    Raises:
+        InputError: if it can't be used.
+    """
+    try:
+        (folder / "clips").mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder / "clips"):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"can't be written to: {reason}", str(folder)) from None
+    return Ledger(folder / "ledger.sqlite")
+
+
+def write_settings(folder: Path, given: dict[str, Any], resolved: dict[str, Any]) -> None:
+    """Keep the configuration as given and as resolved in ``run.yaml``."""
+    path, part = folder / "run.yaml", folder / ".run.yaml.part"
+    text = yaml.safe_dump(
+        {"given": given, "resolved": resolved}, sort_keys=False, allow_unicode=True
+    )
+    part.write_text(text, "utf-8")
+    os.replace(part, path)
+
+
+def unfinished(jobs: list[Job], folder: Path, ledger: Ledger) -> list[Job]:
+    """The jobs that the ledger does not know as done, or whose files are not whole."""
+    from w2sd_video.render.clips import is_whole
+
+    def is_done(job: Job) -> bool:
+        row = ledger.get(job.id)
+        known = row is not None and row["state"] == "done" and row["name"] == job.name
+        return known and is_whole(folder, job)
+
+    return [job for job in jobs if not is_done(job)]
+
+
+def run(
+    jobs: list[Job], folder: Path, ledger: Ledger, on_step: Callable[[Step], None]
+) -> Iterator[Result]:
+    """Render jobs batch by batch; one result a job, as soon as its files are in place.
+
+    A job that fails is recorded and the rest goes on. Stopping at any moment keeps what is
+    finished and puts the rest back into the queue.
+
+    Args:
+        jobs: those to render, see ``unfinished``.
+        on_step: called before the first and after every denoising step.
+
+    Raises:
+        InputError: if a model can't be loaded, or lacks what its configuration asks for.
+    """
+    if not jobs:
+        return
+    for library in ("TRANSFORMERS", "DIFFUSERS"):  # what matters to a user is said here
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")
+    from w2sd_video.render.worker import Worker  # imports torch
+
+    ledger.add(jobs)
+    worker = Worker()
+    for batch in batches(jobs):
+        yield from _render(worker, batch, folder, ledger, on_step)
+
+
+def _render(
+    worker: Worker,
+    batch: list[Job],
+    folder: Path,
+    ledger: Ledger,
+    on_step: Callable[[Step], None],
+) -> Iterator[Result]:
+    from w2sd_video.render.clips import publish
+
+    ledger.start(batch)
+    try:
+        rendered = worker.render(batch, on_step)
+        for job, clip in zip(batch, rendered, strict=True):
+            measured = {
+                "evaluations": clip.evaluations,
+                "seconds": round(clip.seconds, 3),
+                "peak_memory": clip.peak_memory,
+                "warnings": clip.warnings,
+            }
+            path = publish(folder, job, clip.frames, versions(), measured)
+            ledger.done(job, clip.evaluations, clip.seconds, clip.peak_memory, versions())
+            yield Result(job, path, None, clip.evaluations, clip.seconds, clip.warnings)
+    except InputError as error:
+        key = tuple(error.key.split("."))
+        raise blame(batch[0].layers, error.message, key) from None
+    except Exception as error:
+        unpublished = [j for j in batch if (r := ledger.get(j.id)) and r["state"] == "running"]
+        if len(batch) > 1:  # one clip may have spoilt it for the others
+            log.info("a batch failed; its clips are tried one by one", exc_info=True)
+            for job in unpublished:
+                yield from _render(worker, [job], folder, ledger, on_step)
+            return
+        log.debug("%s failed", batch[0].name, exc_info=True)
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
+        ledger.failed(batch[0], text)
+        yield Result(batch[0], error=text)
+    finally:
+        ledger.stopped(batch)

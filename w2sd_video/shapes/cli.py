@@ -1,0 +1,92 @@
+"""`w2sd-video shapes`: train the embedded models, ship them, measure them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="The embedded world of moving shapes: train its models and measure them.",
+    no_args_is_help=True,
+)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the checkpoints; about 0.7 GB.")]
+
+
+@app.command()
+def train(
+    folder: Folder,
+    weak: Annotated[
+        float, typer.Option(help="The weak partner's share of the steps.", min=0.01, max=1.0)
+    ] = 0.12,
+    processes: Annotated[
+        int, typer.Option(help="Training processes, a thread each; 1 on a GPU.", min=1)
+    ] = 2,
+    seed: int = 0,
+) -> None:
+    """Train VAE, image model, video model and the weak partner; run again to resume."""
+    from dataclasses import replace
+
+    from .train import Recipe
+    from .train import train as run
+
+    run(folder, replace(Recipe(), seed=seed), weak, processes, _say)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    weights: Annotated[Path, typer.Argument(help="The diffusers folder to write.")],
+) -> None:
+    """Write trained checkpoints as a diffusers folder with a "weak" variant, in float16."""
+    from .export import export as run
+
+    run(folder, weights)
+    _say(f"wrote {weights}")
+
+
+@app.command()
+def measure(
+    kind: Annotated[str, typer.Argument(help="video, image or vae.")] = "video",
+    objects: Annotated[int, typer.Option(help="Objects in every prompt.", min=1, max=2)] = 1,
+    pairs: Annotated[int, typer.Option(help="Prompt-seed pairs.", min=1)] = 512,
+    guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 2.0,
+    steps: Annotated[int, typer.Option(help="Inference steps.", min=1)] = 25,
+    weak: Annotated[bool, typer.Option(help="Measure the weak partner.")] = False,
+    bf16: Annotated[bool, typer.Option(help="Sample in bfloat16: faster.")] = False,
+) -> None:
+    """Grade a shipped model on prompts and seeds that training never used."""
+    import json
+
+    from . import load_pipeline
+    from .measure import grade_pipeline, grade_vae, half_precision, held_out_pairs
+    from .score import summary
+
+    if kind not in ("video", "image", "vae"):
+        raise typer.BadParameter(f"{kind!r} is none of video, image, vae")
+    pipe = load_pipeline("image" if kind == "image" else "video", weak=weak)
+    pipe.set_progress_bar_config(disable=True)
+    if kind == "vae":
+        means = summary(grade_vae(pipe.vae, pairs))
+    else:
+        with half_precision(bf16):
+            grades = grade_pipeline(
+                pipe,
+                held_out_pairs(objects, pairs),
+                kind=kind,  # type: ignore[arg-type]
+                guidance_scale=guidance,
+                num_inference_steps=steps,
+                done=lambda count: typer.echo(f"{count}/{pairs}", err=True),
+            )
+            means = summary(grades)
+    row = {"kind": kind, "weak": weak, "objects": objects, "pairs": pairs}
+    row |= {"guidance": guidance, "steps": steps}
+    typer.echo(json.dumps(row | {name: round(value, 4) for name, value in means.items()}))
+
+
+def _say(line: str) -> None:
+    import time
+
+    typer.echo(f"{time.strftime('%H:%M:%S')} {line}")

@@ -1,0 +1,80 @@
+"""Measure the shapes models on prompts and seeds that training never used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from .score import Grade, grade
+from .world import FRAMES, Scene, sample_clip, sample_scene
+
+# Seeds of measurements: no training clip or noise is drawn from them.
+FIRST_SEED = 1_000_000
+
+
+def held_out_pairs(things: int, count: int) -> list[tuple[Scene, int]]:
+    """Scenes whose captions training never saw, each with a seed of its own."""
+    rng = np.random.default_rng([FIRST_SEED, things])
+    return [(sample_scene(rng, things, held_out=True), FIRST_SEED + i) for i in range(count)]
+
+
+def grade_pipeline(
+    pipe: Any,
+    pairs: list[tuple[Scene, int]],
+    *,
+    kind: Literal["video", "image"] = "video",
+    guidance_scale: float = 2.0,
+    num_inference_steps: int = 25,
+    batch: int = 8,
+    done: Callable[[int], None] = lambda count: None,
+    **call: Any,
+) -> Iterator[Grade]:
+    """Sample each pair and grade what comes out.
+
+    Args:
+        kind: of the pipeline; images are clips of one frame.
+        done: told after each batch how many pairs are graded.
+        call: more arguments of the pipeline call, such as ``reflection``.
+    """
+    for start in range(0, len(pairs), batch):
+        part = pairs[start : start + batch]
+        scenes = [without_motion(scene) if kind == "image" else scene for scene, _ in part]
+        out = pipe(
+            [scene.caption for scene in scenes],
+            guidance_scale=guidance_scale,
+            num_inference_steps=num_inference_steps,
+            generator=[torch.Generator().manual_seed(seed) for _, seed in part],
+            output_type="np",
+            **({"num_frames": FRAMES} if kind == "video" else {}),
+            **call,
+        )
+        clips = out.frames if kind == "video" else out.images[:, None]
+        for clip, scene in zip(clips, scenes, strict=True):
+            yield grade(np.rint(clip * 255).astype(np.uint8), scene)
+        done(start + len(part))
+
+
+def grade_vae(vae: Any, count: int = 512) -> Iterator[Grade]:
+    """Grade reconstructions of fresh clips: half of one thing, half of two."""
+    for i in range(count):
+        rng = np.random.default_rng([FIRST_SEED, 3, i])
+        scene = sample_scene(rng, 1 + i % 2, held_out=True)
+        frames = torch.from_numpy(sample_clip(scene, rng)).to(vae.device)
+        x = frames.permute(0, 3, 1, 2).to(vae.dtype) / 127.5 - 1.0
+        with torch.no_grad():
+            back = vae.decode(vae.encode(x).latent_dist.mean).sample.float().clamp(-1, 1)
+        pixels = ((back + 1.0) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
+        yield grade(pixels.cpu().numpy(), scene)
+
+
+def without_motion(scene: Scene) -> Scene:
+    return Scene(tuple(type(t)(t.color, t.shape) for t in scene.things), scene.background)
+
+
+def half_precision(enabled: bool) -> Any:
+    """bfloat16 autocast on the CPU: about twice as fast where the processor has it."""
+    return torch.autocast("cpu", torch.bfloat16) if enabled else nullcontext()

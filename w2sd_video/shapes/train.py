@@ -1,0 +1,481 @@
+"""Train the shapes models: a VAE, an image model, then a motion adapter on top of it.
+
+``train`` runs the stages in order and picks up where it stopped. The weak partner is the
+same recipe with a fraction of the steps (``Recipe.shortened``).
+
+Every batch is drawn from (seed, stage, step, rank) alone, so a resumed run sees the same
+data as one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL, UNet2DConditionModel, UNetMotionModel
+from diffusers.models.attention_processor import AttnProcessor
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, distributed, nn
+
+from . import models
+from .world import FRAMES, SIZE, Scene, Thing, draw, sample_clip, sample_paths, sample_scene
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How long and how one stage trains. ``batch`` is per process."""
+
+    steps: int
+    batch: int
+    rate: float
+    average: float = 0.998  # decay of the weights' moving average
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The whole training run."""
+
+    vae: Stage = Stage(steps=7000, batch=8, rate=1.5e-3)
+    image: Stage = Stage(steps=1500, batch=64, rate=1e-3)
+    video: Stage = Stage(steps=6000, batch=8, rate=1e-3, average=0.997)
+    clips: int = 10_000  # rendered and encoded once; every third shows one object
+    stills: int = 16  # frames beside every batch of clips, to keep the image model alive
+    caption_dropout: float = 0.1
+    seed: int = 0
+
+    def shortened(self, fraction: float) -> Recipe:
+        """The same run with a fraction of the image and video steps: a weak partner."""
+        return replace(
+            self,
+            image=replace(self.image, steps=round(self.image.steps * fraction)),
+            video=replace(self.video, steps=round(self.video.steps * fraction)),
+        )
+
+
+class Team:
+    """The processes that train together; each holds the same weights."""
+
+    def __init__(self, rank: int = 0, size: int = 1, port: int = 0) -> None:
+        self.rank, self.size = rank, size
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if size > 1:
+            distributed.init_process_group(
+                "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size
+            )
+
+    def average_gradients(self, parameters: list[nn.Parameter]) -> None:
+        if self.size == 1:
+            return
+        flat = torch.cat([p.grad.reshape(-1) for p in parameters if p.grad is not None])
+        distributed.all_reduce(flat)
+        flat /= self.size
+        start = 0
+        for p in parameters:
+            if p.grad is not None:
+                p.grad.copy_(flat[start : start + p.numel()].view_as(p))
+                start += p.numel()
+
+    def wait(self) -> None:
+        if self.size > 1:
+            distributed.barrier()
+
+
+class Run:
+    """Optimizer, averaged weights and checkpoint of one stage.
+
+    The checkpoint is one safetensors file: weights, averages, both moments, and the step.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stage: Stage,
+        groups: list[tuple[nn.Module, float]],
+        folder: Path,
+        team: Team,
+    ) -> None:
+        self.name, self.stage, self.team = name, stage, team
+        self.file = folder / f"{name}.safetensors"
+        seen: dict[int, str] = {}  # modules may share parameters
+        self.parameters: dict[str, nn.Parameter] = {}
+        options = []
+        for index, (module, factor) in enumerate(groups):
+            fresh = []
+            for key, p in module.named_parameters():
+                if id(p) not in seen:
+                    seen[id(p)] = key
+                    self.parameters[f"{index}.{key}"] = p
+                    fresh.append(p)
+            options.append({"params": fresh, "lr": stage.rate * factor, "top": stage.rate * factor})
+        self.optimizer = torch.optim.AdamW(
+            options, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+        )
+        self.averages = {k: p.detach().clone() for k, p in self.parameters.items()}
+        self.step = 0
+        if self.file.exists():
+            self._load()
+
+    def update(self, loss: Tensor) -> None:
+        """One optimizer step: gradients averaged and clipped, then the weights' average."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        parameters = list(self.parameters.values())
+        self.team.average_gradients(parameters)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        # Warm up, hold, and go to zero over the last quarter: a run can be lengthened.
+        left = 1.0 - self.step / self.stage.steps
+        scale = min(1.0, (self.step + 1) / 100, 4 * left)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["top"] * scale
+        self.optimizer.step()
+        self.step += 1
+        decay = min(self.stage.average, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(
+            list(self.averages.values()), [p.detach() for p in parameters], 1 - decay
+        )
+
+    def save(self) -> None:
+        if self.team.rank:
+            return
+        tensors = {f"average.{k}": v for k, v in self.averages.items()}
+        for key, p in self.parameters.items():
+            tensors[f"weight.{key}"] = p.detach()
+            for moment, value in self.optimizer.state[p].items():
+                tensors[f"{moment}.{key}"] = value
+        temporary = self.file.with_suffix(".tmp")
+        save_file(
+            {k: v.contiguous().clone() for k, v in tensors.items()},
+            temporary,
+            metadata={"step": str(self.step)},
+        )
+        os.replace(temporary, self.file)
+
+    def _load(self) -> None:
+        with safe_open(self.file, "pt") as file:
+            self.step = int(file.metadata()["step"])
+        tensors = load_file(self.file, device=str(self.team.device))
+        for key, p in self.parameters.items():
+            p.data.copy_(tensors[f"weight.{key}"])
+            self.averages[key] = tensors[f"average.{key}"]
+            self.optimizer.state[p] = {
+                m: tensors[f"{m}.{key}"] for m in ("step", "exp_avg", "exp_avg_sq")
+            }
+
+    def take_averages(self) -> None:
+        """Put the averaged weights into the modules: what is sampled from and shipped."""
+        for key, p in self.parameters.items():
+            p.data.copy_(self.averages[key])
+
+
+def fit(run: Run, seed: int, loss_of: Callable[[np.random.Generator], Tensor], say: Say) -> None:
+    """Train until the stage's last step; a checkpoint every few minutes; then the averages."""
+    stage, team = run.stage, run.team
+    shown = saved = time.monotonic()
+    losses: list[float] = []
+    first = run.step
+    began = shown
+    while run.step < stage.steps:
+        number = sum(run.name.encode())
+        rng = np.random.default_rng([seed, number, run.step, team.rank])
+        torch.manual_seed(int(rng.integers(2**62)))
+        loss = loss_of(rng)
+        run.update(loss)
+        losses.append(loss.item())
+        now = time.monotonic()
+        if team.rank == 0 and (now - shown > 20 or run.step == stage.steps):
+            pace = (now - began) / (run.step - first)
+            left = (stage.steps - run.step) * pace / 60
+            say(
+                f"{run.name}: step {run.step}/{stage.steps}, loss {np.mean(losses):.4f}, "
+                f"{pace:.2f} s a step, {left:.0f} min left"
+            )
+            shown, losses = now, []
+        if team.rank == 0 and now - saved > 120:
+            run.save()
+            saved = now
+    if run.step > first:
+        run.save()
+    run.take_averages()
+    team.wait()
+
+
+def bf16(device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+# --- stage 0: the VAE ----------------------------------------------------------------
+
+
+def random_frames(rng: np.random.Generator, count: int, crop: int = SIZE) -> Tensor:
+    """Single frames of random scenes, ``(count, 3, crop, crop)`` in [-1, 1].
+
+    A crop smaller than the frame lies around one of the objects.
+    """
+    frames = []
+    for _ in range(count):
+        scene = sample_scene(rng, 1 + int(rng.random() < 0.6))
+        centres, radii = sample_paths(scene, rng)
+        moment = int(rng.integers(FRAMES))
+        frame = draw(scene, centres[moment : moment + 1], radii)
+        corner = centres[moment, rng.integers(len(radii))] - crop / 2 + rng.uniform(-14, 14, 2)
+        x, y = np.clip(np.rint(corner), 0, SIZE - crop).astype(int)
+        frames.append(frame[:, y : y + crop, x : x + crop])
+    return to_model(np.concatenate(frames))
+
+
+def to_model(frames: np.ndarray) -> Tensor:
+    """uint8 ``(n, h, w, 3)`` to float ``(n, 3, h, w)`` in [-1, 1]."""
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+
+
+def train_vae(recipe: Recipe, folder: Path, team: Team, say: Say) -> AutoencoderKL:
+    torch.manual_seed(recipe.seed)
+    vae = models.make_vae().to(team.device)
+    with torch.no_grad():  # begin with little noise in the latents, or they are ignored
+        vae.quant_conv.bias[models.LATENT_CHANNELS :] -= 4.0
+    run = Run("vae", recipe.vae, [(vae, 1.0)], folder, team)
+
+    def loss_of(rng: np.random.Generator) -> Tensor:
+        # Crops around objects teach more per pixel; whole frames come last.
+        whole = run.step > 0.75 * recipe.vae.steps
+        frames = random_frames(rng, recipe.vae.batch, SIZE if whole else SIZE // 2)
+        frames = frames.to(team.device)
+        with bf16(team.device):
+            posterior = vae.encode(frames).latent_dist
+            back = vae.decode(posterior.sample()).sample
+        back = back.float()
+        error = F.l1_loss(back, frames) + F.mse_loss(back, frames)
+        # Differences between neighbours: sharp edges count beyond their few pixels.
+        edges = sum(F.l1_loss(back.diff(dim=d), frames.diff(dim=d)) for d in (2, 3))
+        # Per number, not per image; enough to keep latents smooth and near unit scale.
+        prior = posterior.kl().mean() / posterior.mean[0].numel()
+        return error + 0.5 * edges + 4e-4 * prior
+
+    fit(run, recipe.seed, loss_of, say)
+    if team.rank == 0 and not (folder / "marks.json").exists():
+        frames = random_frames(np.random.default_rng(recipe.seed), 512).to(team.device)
+        with torch.no_grad():
+            std = vae.encode(frames).latent_dist.sample().std().item()
+        (folder / "marks.json").write_text(json.dumps({"scaling": 1.0 / std}))
+    team.wait()
+    return load_vae(folder, team)
+
+
+def load_vae(folder: Path, team: Team) -> AutoencoderKL:
+    """The trained VAE, frozen, with its scaling factor."""
+    vae = models.make_vae().to(team.device)
+    Run("vae", Stage(0, 0, 0.0), [(vae, 1.0)], folder, team).take_averages()
+    marks = json.loads((folder / "marks.json").read_text())
+    vae.register_to_config(scaling_factor=marks["scaling"])
+    return vae.eval().requires_grad_(False)
+
+
+# --- the data of stages 1 and 2: clips as latents ---------------------------------------
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Encoded training clips: scaled latents ``(n, frames, c, h, w)`` float16, and scenes."""
+
+    latents: np.ndarray
+    scenes: list[Scene]
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[Tensor, list[Scene]]:
+        rows = np.sort(rng.choice(len(self.scenes), count, replace=False))
+        latents = torch.from_numpy(self.latents[rows].astype(np.float32))
+        return latents, [self.scenes[row] for row in rows]
+
+
+def encode_clips(vae: AutoencoderKL, recipe: Recipe, folder: Path, team: Team, say: Say) -> Clips:
+    """Render and encode the training clips, once; each process does its share."""
+    scenes, done = [], folder / "clips.done"
+    for index in range(recipe.clips):
+        rng = np.random.default_rng([recipe.seed, 1, index])
+        scenes.append(sample_scene(rng, 1 if index % 3 == 0 else 2))
+    shape = (recipe.clips, FRAMES, models.LATENT_CHANNELS, models.LATENT_SIZE, models.LATENT_SIZE)
+    file = folder / "clips.npy"
+    if not done.exists():
+        if team.rank == 0:
+            np.lib.format.open_memmap(file, "w+", np.float16, shape).flush()
+        team.wait()
+        store = np.lib.format.open_memmap(file, "r+")
+        shown = time.monotonic()
+        for index in range(team.rank, recipe.clips, team.size):
+            rng = np.random.default_rng([recipe.seed, 2, index])
+            frames = to_model(sample_clip(scenes[index], rng)).to(team.device)
+            with torch.no_grad():
+                # The mean: the decoder was trained to bear the little noise around it.
+                latents = vae.encode(frames).latent_dist.mean * vae.config.scaling_factor
+            store[index] = latents.cpu().numpy().astype(np.float16)
+            if team.rank == 0 and time.monotonic() - shown > 20:
+                say(f"clips: {index}/{recipe.clips} encoded")
+                shown = time.monotonic()
+        store.flush()
+        team.wait()
+        if team.rank == 0:
+            done.touch()
+    return Clips(np.load(file, mmap_mode="r"), scenes)
+
+
+# --- stages 1 and 2: the denoisers ------------------------------------------------------
+
+
+class Denoiser:
+    """What both stages share: captions, noise, the v-prediction loss."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)
+        self.device = device
+        self.dropout = recipe.caption_dropout
+        self.tokenizer = models.make_tokenizer()
+        self.scheduler = models.make_scheduler()
+        self.text_encoder = models.make_text_encoder(self.tokenizer).to(device)
+        self.unet: UNet2DConditionModel = models.make_unet().to(device)
+        # Plain attention: on a CPU the fused kernels are slow backwards at these sizes.
+        self.unet.set_attn_processor(AttnProcessor())
+
+    def embed(self, captions: list[str], rng: np.random.Generator) -> Tensor:
+        kept = ["" if rng.random() < self.dropout else caption for caption in captions]
+        ids = self.tokenizer(kept, padding="max_length", truncation=True, return_tensors="pt")
+        return self.text_encoder(ids.input_ids.to(self.device))[0]
+
+    def loss(self, model: nn.Module, x: Tensor, text: Tensor, rng: np.random.Generator) -> Tensor:
+        """MSE of v. ``x``: ``(b, c, h, w)`` or, for clips, ``(b, c, frames, h, w)``."""
+        # A little more often at high noise, where layout and motion are decided.
+        times = torch.from_numpy(rng.random(len(x)) ** 0.85 * 1000).long().to(self.device)
+        noise = torch.randn_like(x)
+        noisy = self.scheduler.add_noise(x, noise, times)
+        with bf16(self.device):
+            out = model(noisy, times, text).sample
+        return F.mse_loss(out.float(), self.scheduler.get_velocity(x, noise, times))
+
+    def stills(self, clips: Clips, rng: np.random.Generator, count: int) -> Tensor:
+        """The image model's loss on single frames; half of the captions leave motion out."""
+        latents, scenes = clips.draw(rng, count)
+        frames = latents[torch.arange(count), torch.from_numpy(rng.integers(FRAMES, size=count))]
+        captions = [
+            (scene if rng.random() < 0.5 else without_motion(scene)).caption for scene in scenes
+        ]
+        text = self.embed(captions, rng)
+        return self.loss(self.unet, frames.to(self.device), text, rng)
+
+
+def without_motion(scene: Scene) -> Scene:
+    return Scene(tuple(Thing(t.color, t.shape) for t in scene.things), scene.background)
+
+
+def train_image(
+    denoiser: Denoiser, clips: Clips, recipe: Recipe, folder: Path, team: Team, say: Say
+) -> None:
+    """Stage 1: text encoder and UNet on single frames."""
+    groups: list[tuple[nn.Module, float]] = [(denoiser.unet, 1.0), (denoiser.text_encoder, 1.0)]
+    run = Run("image", recipe.image, groups, folder, team)
+    fit(run, recipe.seed, lambda rng: denoiser.stills(clips, rng, recipe.image.batch), say)
+
+
+def begin_video(
+    denoiser: Denoiser, recipe: Recipe
+) -> tuple[UNetMotionModel, list[tuple[nn.Module, float]]]:
+    """The video UNet before stage 2, and what trains at which rate."""
+    torch.manual_seed(recipe.seed)
+    adapter = models.make_motion_adapter().to(denoiser.device)
+    video = share_layers(UNetMotionModel.from_unet2d(denoiser.unet, adapter), denoiser.unet)
+    for name, module in video.named_modules():
+        if name.endswith("motion_modules.0"):  # start as the image model: add nothing
+            nn.init.zeros_(module.proj_out.weight)
+            nn.init.zeros_(module.proj_out.bias)
+    video.set_attn_processor(AttnProcessor())
+    return video, [(denoiser.unet, 0.4), (denoiser.text_encoder, 0.4), (video, 1.0)]
+
+
+def train_video(
+    denoiser: Denoiser, clips: Clips, recipe: Recipe, folder: Path, team: Team, say: Say
+) -> UNetMotionModel:
+    """Stage 2: a motion adapter on clips, and everything else at a lower rate.
+
+    The image UNet stays part of the video UNet (the very same modules) and sees single
+    frames beside every batch of clips. So one set of weights is both models, as AnimateDiff
+    has it, and yet the image layers can adapt to motion.
+    """
+    video, groups = begin_video(denoiser, recipe)
+    run = Run("video", recipe.video, groups, folder, team)
+
+    def loss_of(rng: np.random.Generator) -> Tensor:
+        latents, scenes = clips.draw(rng, recipe.video.batch)
+        text = denoiser.embed([s.caption for s in scenes], rng).repeat_interleave(FRAMES, dim=0)
+        x = latents.transpose(1, 2).to(denoiser.device)
+        moving = denoiser.loss(video, x, text, rng)
+        still = denoiser.stills(clips, rng, recipe.stills)
+        return moving + still * recipe.stills / (recipe.video.batch * FRAMES) * 2
+
+    fit(run, recipe.seed, loss_of, say)
+    return video
+
+
+def share_layers(video: UNetMotionModel, image: UNet2DConditionModel) -> UNetMotionModel:
+    """Make the image UNet's layers those of the video UNet, not copies of them."""
+    for name in ("conv_in", "time_embedding", "conv_norm_out", "conv_out"):
+        setattr(video, name, getattr(image, name))
+    blocks = [
+        *zip(video.down_blocks, image.down_blocks, strict=True),
+        (video.mid_block, image.mid_block),
+        *zip(video.up_blocks, image.up_blocks, strict=True),
+    ]
+    for moving, still in blocks:
+        for name in ("resnets", "attentions", "downsamplers", "upsamplers"):
+            if getattr(still, name, None) is not None:
+                setattr(moving, name, getattr(still, name))
+    return video
+
+
+# --- the whole run ----------------------------------------------------------------------
+
+
+def train(folder: Path, recipe: Recipe, weak: float, processes: int, say: Say) -> None:
+    """Run all stages of the strong model, then of its weak partner; resumes by itself.
+
+    Args:
+        folder: where checkpoints and encoded clips live, about 0.5 GB.
+        weak: the weak partner's share of the strong model's steps.
+        processes: training processes, one thread each; on an accelerator use 1.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if processes == 1:
+        _work(0, 1, 0, folder, recipe, weak, say)
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    torch.multiprocessing.spawn(
+        _work, (processes, port, folder, recipe, weak, say), nprocs=processes
+    )
+
+
+def _work(
+    rank: int, size: int, port: int, folder: Path, recipe: Recipe, weak: float, say: Say
+) -> None:
+    if size > 1:
+        torch.set_num_threads(1)
+    team = Team(rank, size, port)
+    vae = train_vae(recipe, folder, team, say)
+    clips = encode_clips(vae, recipe, folder, team, say)
+    for partner, plan in (("strong", recipe), ("weak", recipe.shortened(weak))):
+        where = folder / partner
+        where.mkdir(exist_ok=True)
+        denoiser = Denoiser(plan, team.device)
+        train_image(denoiser, clips, plan, where, team, say)
+        train_video(denoiser, clips, plan, where, team, say)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import models
-from .train import Denoiser, Recipe, Run, Team, begin_video, load_vae
+from .optimize import Run, Team
+from .train import Denoiser, Recipe, begin_video, load_vae
 
 INDEX = {
     "_class_name": "AnimateDiffPipeline",
@@ -46,9 +47,10 @@ def export(folder: Path, weights: Path) -> None:
         adapter = models.make_motion_adapter()
         motion = {k: v for k, v in video.state_dict().items() if "motion_modules" in k}
         adapter.load_state_dict(motion)
-        parts = (denoiser.unet, adapter, denoiser.text_encoder)
-        for name, part in zip(("unet", "motion_adapter", "text_encoder"), parts, strict=True):
-            part.half().save_pretrained(temporary / name, variant=variant)
+        denoiser.unet.half().save_pretrained(temporary / "unet", variant=variant)
+        adapter.half().save_pretrained(temporary / "motion_adapter", variant=variant)
+        # Small, and transformers loads it as it is stored while diffusers casts the rest.
+        denoiser.text_encoder.float().save_pretrained(temporary / "text_encoder", variant=variant)
     vae.half().save_pretrained(temporary / "vae")
     denoiser.tokenizer.save_pretrained(temporary / "tokenizer")
     denoiser.scheduler.save_pretrained(temporary / "scheduler")

@@ -42,7 +42,7 @@ def grade_pipeline(
     """
     for start in range(0, len(pairs), batch):
         part = pairs[start : start + batch]
-        scenes = [without_motion(scene) if kind == "image" else scene for scene, _ in part]
+        scenes = [scene.without_motion if kind == "image" else scene for scene, _ in part]
         out = pipe(
             [scene.caption for scene in scenes],
             guidance_scale=guidance_scale,
@@ -69,10 +69,6 @@ def grade_vae(vae: Any, count: int = 512) -> Iterator[Grade]:
             back = vae.decode(vae.encode(x).latent_dist.mean).sample.float().clamp(-1, 1)
         pixels = ((back + 1.0) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
         yield grade(pixels.cpu().numpy(), scene)
-
-
-def without_motion(scene: Scene) -> Scene:
-    return Scene(tuple(type(t)(t.color, t.shape) for t in scene.things), scene.background)
 
 
 def half_precision(enabled: bool) -> Any:

@@ -10,11 +10,8 @@ data as one that was never interrupted.
 from __future__ import annotations
 
 import json
-import logging
-import os
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,26 +20,12 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel, UNetMotionModel
 from diffusers.models.attention_processor import AttnProcessor
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from torch import Tensor, distributed, nn
+from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
+from torch import Tensor, nn
 
 from . import models
-from .world import FRAMES, SIZE, Scene, Thing, draw, sample_clip, sample_paths, sample_scene
-
-log = logging.getLogger(__name__)
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """How long and how one stage trains. ``batch`` is per process."""
-
-    steps: int
-    batch: int
-    rate: float
-    average: float = 0.998  # decay of the weights' moving average
+from .optimize import Run, Say, Stage, Team, fit
+from .world import FRAMES, SIZE, Scene, draw, sample_clip, sample_paths, sample_scene
 
 
 @dataclass(frozen=True)
@@ -64,153 +47,6 @@ class Recipe:
             image=replace(self.image, steps=round(self.image.steps * fraction)),
             video=replace(self.video, steps=round(self.video.steps * fraction)),
         )
-
-
-class Team:
-    """The processes that train together; each holds the same weights."""
-
-    def __init__(self, rank: int = 0, size: int = 1, port: int = 0) -> None:
-        self.rank, self.size = rank, size
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if size > 1:
-            distributed.init_process_group(
-                "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size
-            )
-
-    def average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        if self.size == 1:
-            return
-        flat = torch.cat([p.grad.reshape(-1) for p in parameters if p.grad is not None])
-        distributed.all_reduce(flat)
-        flat /= self.size
-        start = 0
-        for p in parameters:
-            if p.grad is not None:
-                p.grad.copy_(flat[start : start + p.numel()].view_as(p))
-                start += p.numel()
-
-    def wait(self) -> None:
-        if self.size > 1:
-            distributed.barrier()
-
-
-class Run:
-    """Optimizer, averaged weights and checkpoint of one stage.
-
-    The checkpoint is one safetensors file: weights, averages, both moments, and the step.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        stage: Stage,
-        groups: list[tuple[nn.Module, float]],
-        folder: Path,
-        team: Team,
-    ) -> None:
-        self.name, self.stage, self.team = name, stage, team
-        self.file = folder / f"{name}.safetensors"
-        seen: dict[int, str] = {}  # modules may share parameters
-        self.parameters: dict[str, nn.Parameter] = {}
-        options = []
-        for index, (module, factor) in enumerate(groups):
-            fresh = []
-            for key, p in module.named_parameters():
-                if id(p) not in seen:
-                    seen[id(p)] = key
-                    self.parameters[f"{index}.{key}"] = p
-                    fresh.append(p)
-            options.append({"params": fresh, "lr": stage.rate * factor, "top": stage.rate * factor})
-        self.optimizer = torch.optim.AdamW(
-            options, betas=(0.9, 0.99), weight_decay=0.01, fused=True
-        )
-        self.averages = {k: p.detach().clone() for k, p in self.parameters.items()}
-        self.step = 0
-        if self.file.exists():
-            self._load()
-
-    def update(self, loss: Tensor) -> None:
-        """One optimizer step: gradients averaged and clipped, then the weights' average."""
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        parameters = list(self.parameters.values())
-        self.team.average_gradients(parameters)
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        # Warm up, hold, and go to zero over the last quarter: a run can be lengthened.
-        left = 1.0 - self.step / self.stage.steps
-        scale = min(1.0, (self.step + 1) / 100, 4 * left)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["top"] * scale
-        self.optimizer.step()
-        self.step += 1
-        decay = min(self.stage.average, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(
-            list(self.averages.values()), [p.detach() for p in parameters], 1 - decay
-        )
-
-    def save(self) -> None:
-        if self.team.rank:
-            return
-        tensors = {f"average.{k}": v for k, v in self.averages.items()}
-        for key, p in self.parameters.items():
-            tensors[f"weight.{key}"] = p.detach()
-            for moment, value in self.optimizer.state[p].items():
-                tensors[f"{moment}.{key}"] = value
-        temporary = self.file.with_suffix(".tmp")
-        save_file(
-            {k: v.contiguous().clone() for k, v in tensors.items()},
-            temporary,
-            metadata={"step": str(self.step)},
-        )
-        os.replace(temporary, self.file)
-
-    def _load(self) -> None:
-        with safe_open(self.file, "pt") as file:
-            self.step = int(file.metadata()["step"])
-        tensors = load_file(self.file, device=str(self.team.device))
-        for key, p in self.parameters.items():
-            p.data.copy_(tensors[f"weight.{key}"])
-            self.averages[key] = tensors[f"average.{key}"]
-            self.optimizer.state[p] = {
-                m: tensors[f"{m}.{key}"] for m in ("step", "exp_avg", "exp_avg_sq")
-            }
-
-    def take_averages(self) -> None:
-        """Put the averaged weights into the modules: what is sampled from and shipped."""
-        for key, p in self.parameters.items():
-            p.data.copy_(self.averages[key])
-
-
-def fit(run: Run, seed: int, loss_of: Callable[[np.random.Generator], Tensor], say: Say) -> None:
-    """Train until the stage's last step; a checkpoint every few minutes; then the averages."""
-    stage, team = run.stage, run.team
-    shown = saved = time.monotonic()
-    losses: list[float] = []
-    first = run.step
-    began = shown
-    while run.step < stage.steps:
-        number = sum(run.name.encode())
-        rng = np.random.default_rng([seed, number, run.step, team.rank])
-        torch.manual_seed(int(rng.integers(2**62)))
-        loss = loss_of(rng)
-        run.update(loss)
-        losses.append(loss.item())
-        now = time.monotonic()
-        if team.rank == 0 and (now - shown > 20 or run.step == stage.steps):
-            pace = (now - began) / (run.step - first)
-            left = (stage.steps - run.step) * pace / 60
-            say(
-                f"{run.name}: step {run.step}/{stage.steps}, loss {np.mean(losses):.4f}, "
-                f"{pace:.2f} s a step, {left:.0f} min left"
-            )
-            shown, losses = now, []
-        if team.rank == 0 and now - saved > 120:
-            run.save()
-            saved = now
-    if run.step > first:
-        run.save()
-    run.take_averages()
-    team.wait()
 
 
 def bf16(device: torch.device) -> torch.autocast:
@@ -300,12 +136,15 @@ class Clips:
         return latents, [self.scenes[row] for row in rows]
 
 
+def scenes_of(recipe: Recipe) -> list[Scene]:
+    """The scenes of the training clips: every third has one object, the others two."""
+    rngs = (np.random.default_rng([recipe.seed, 1, i]) for i in range(recipe.clips))
+    return [sample_scene(rng, 1 if i % 3 == 0 else 2) for i, rng in enumerate(rngs)]
+
+
 def encode_clips(vae: AutoencoderKL, recipe: Recipe, folder: Path, team: Team, say: Say) -> Clips:
     """Render and encode the training clips, once; each process does its share."""
-    scenes, done = [], folder / "clips.done"
-    for index in range(recipe.clips):
-        rng = np.random.default_rng([recipe.seed, 1, index])
-        scenes.append(sample_scene(rng, 1 if index % 3 == 0 else 2))
+    scenes, done = scenes_of(recipe), folder / "clips.done"
     shape = (recipe.clips, FRAMES, models.LATENT_CHANNELS, models.LATENT_SIZE, models.LATENT_SIZE)
     file = folder / "clips.npy"
     if not done.exists():
@@ -368,14 +207,10 @@ class Denoiser:
         latents, scenes = clips.draw(rng, count)
         frames = latents[torch.arange(count), torch.from_numpy(rng.integers(FRAMES, size=count))]
         captions = [
-            (scene if rng.random() < 0.5 else without_motion(scene)).caption for scene in scenes
+            (scene if rng.random() < 0.5 else scene.without_motion).caption for scene in scenes
         ]
         text = self.embed(captions, rng)
         return self.loss(self.unet, frames.to(self.device), text, rng)
-
-
-def without_motion(scene: Scene) -> Scene:
-    return Scene(tuple(Thing(t.color, t.shape) for t in scene.things), scene.background)
 
 
 def train_image(
@@ -394,8 +229,8 @@ def begin_video(
     torch.manual_seed(recipe.seed)
     adapter = models.make_motion_adapter().to(denoiser.device)
     video = share_layers(UNetMotionModel.from_unet2d(denoiser.unet, adapter), denoiser.unet)
-    for name, module in video.named_modules():
-        if name.endswith("motion_modules.0"):  # start as the image model: add nothing
+    for module in video.modules():
+        if isinstance(module, AnimateDiffTransformer3D):  # start as the image model: add nothing
             nn.init.zeros_(module.proj_out.weight)
             nn.init.zeros_(module.proj_out.bias)
     video.set_attn_processor(AttnProcessor())

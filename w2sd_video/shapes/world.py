@@ -74,6 +74,11 @@ class Scene:
         return words + (f" on a {self.background} background" if self.background else "")
 
     @property
+    def without_motion(self) -> Scene:
+        """The scene as a still image has it."""
+        return Scene(tuple(Thing(t.color, t.shape) for t in self.things), self.background)
+
+    @property
     def held_out(self) -> bool:
         """True if training must never see this caption."""
         return zlib.crc32(self.caption.encode()) % HOLD_OUT == 0

@@ -1,0 +1,125 @@
+"""Training: all stages on a few steps, resumable to the bit, exported to stock pipelines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import AnimateDiffPipeline, StableDiffusionPipeline
+from safetensors.torch import load_file
+
+from w2sd_video.shapes import models, train
+from w2sd_video.shapes.export import export
+from w2sd_video.shapes.optimize import Stage
+
+RECIPE = train.Recipe(
+    vae=Stage(steps=4, batch=2, rate=1e-3),
+    image=Stage(steps=4, batch=2, rate=1e-3),
+    video=Stage(steps=4, batch=1, rate=1e-3),
+    clips=4,
+    stills=2,
+)
+
+
+def silent(line: str) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    train.train(folder, RECIPE, 0.5, 1, silent)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported") / "weights"
+    export(trained, folder)
+    return folder
+
+
+def test_every_stage_leaves_a_checkpoint(trained: Path) -> None:
+    found = {str(p.relative_to(trained)) for p in trained.rglob("*.safetensors")}
+    stages = {
+        f"{who}/{stage}.safetensors" for who in ("strong", "weak") for stage in ("image", "video")
+    }
+    assert found == stages | {"vae.safetensors"}
+
+
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train.Denoiser.loss
+    calls = 0
+
+    def interrupted(self: object, *args: object) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 8:  # in the second step of the strong model's stage 2
+            raise KeyboardInterrupt
+        return whole(self, *args)
+
+    # A checkpoint after every step, as if each took minutes.
+    clock = iter(range(0, 10**6, 1000))
+    monkeypatch.setattr("w2sd_video.shapes.optimize.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr(train.Denoiser, "loss", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(tmp_path, RECIPE, 0.5, 1, silent)
+    assert (tmp_path / "strong" / "video.safetensors").exists()
+    monkeypatch.setattr(train.Denoiser, "loss", whole)
+    train.train(tmp_path, RECIPE, 0.5, 1, silent)
+    for file in ("vae", "strong/image", "strong/video", "weak/video"):
+        expected = load_file(trained / f"{file}.safetensors")
+        got = load_file(tmp_path / f"{file}.safetensors")
+        assert expected.keys() == got.keys()
+        assert all(torch.equal(expected[k], got[k]) for k in expected), file
+
+
+def test_the_weak_partner_is_trained_for_fewer_steps() -> None:
+    weak = RECIPE.shortened(0.5)
+    assert (weak.image.steps, weak.video.steps, weak.vae.steps) == (2, 2, 4)
+
+
+def test_the_video_unet_is_the_image_unet_and_motion_modules() -> None:
+    denoiser = train.Denoiser(RECIPE, torch.device("cpu"))
+    video, _ = train.begin_video(denoiser, RECIPE)
+    own = {id(p) for p in denoiser.unet.parameters()}
+    for name, p in video.named_parameters():
+        assert (id(p) in own) != ("motion_modules" in name), name
+    assert own <= {id(p) for p in video.parameters()}
+    # At the start motion adds nothing: every frame is what the image UNet makes of it.
+    x, text = torch.randn(1, 4, 3, 16, 16), torch.randn(3, 32, models.TEXT_WIDTH)
+    with torch.no_grad():
+        moving = video(x, 500, text).sample[0].transpose(0, 1)
+        still = denoiser.unet(x[0].transpose(0, 1), 500, text).sample
+    assert torch.allclose(moving, still, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", [None, "weak"])
+def test_exported_weights_load_in_unmodified_pipelines(exported: Path, variant: str) -> None:
+    video = AnimateDiffPipeline.from_pretrained(exported, variant=variant)
+    image = StableDiffusionPipeline.from_pretrained(
+        exported, variant=variant, safety_checker=None, requires_safety_checker=False
+    )
+    for pipe in (video, image):
+        pipe.set_progress_bar_config(disable=True)
+    call = {"prompt": "a red circle", "num_inference_steps": 1, "output_type": "np"}
+    assert video(**call).frames.shape == (1, 16, 64, 64, 3)
+    assert image(**call).images.shape == (1, 64, 64, 3)
+
+
+def test_exported_weights_are_the_averaged_ones(trained: Path, exported: Path) -> None:
+    averages = load_file(trained / "strong" / "video.safetensors")
+    shipped = load_file(exported / "unet" / "diffusion_pytorch_model.safetensors")
+    assert {t.dtype for t in shipped.values()} == {torch.float16}
+    for key, tensor in shipped.items():
+        assert torch.equal(tensor, averages[f"average.0.{key}"].half())
+
+
+def test_no_training_clip_has_a_held_out_caption(trained: Path) -> None:
+    recipe = replace(RECIPE, clips=300)
+    clips = train.scenes_of(recipe)
+    assert not any(scene.held_out for scene in clips)
+    assert sum(len(scene.things) == 1 for scene in clips) == 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from diffusers import AnimateDiffPipeline, MotionAdapter, UNet2DConditionModel, UNetMotionModel
@@ -27,7 +28,7 @@ def with_motion_of(pipe: Any, module: nn.Module) -> nn.Module:
     video = UNetMotionModel.from_unet2d(module, motion_adapter_of(own))
     video = video.to(dtype=own.dtype, device=own.device)
     share(own, video)
-    return video
+    return video.eval()
 
 
 def motion_adapter_of(unet: UNetMotionModel) -> MotionAdapter:
@@ -65,21 +66,26 @@ class AnimateDiffW2SDPipeline(ReflectionMixin, AnimateDiffPipeline):
 
     family = FAMILY
 
-    def load_denoiser(self, model: str, **kwargs: Any) -> UNetMotionModel:
-        """Load another UNet for a Side; every parameter equal to this pipeline's is shared.
+    def load_denoiser(self, model: str | Path, **kwargs: Any) -> UNetMotionModel:
+        """``load_denoiser`` for this pipeline."""
+        return load_denoiser(self, model, **kwargs)
 
-        Args:
-            model: id or folder of an image UNet (it gets this pipeline's motion modules) or
-                of a video UNet.
-            kwargs: as for ``from_pretrained``; ``subfolder`` is "unet" unless given.
-        """
-        kwargs = {"subfolder": "unet", "use_safetensors": True, **kwargs}
-        kind = UNet2DConditionModel.load_config(model, **_location(kwargs))["_class_name"]
-        cls = UNetMotionModel if kind == "UNetMotionModel" else UNet2DConditionModel
-        loaded = with_motion_of(self, cls.from_pretrained(model, **kwargs))
-        loaded.to(dtype=self.unet.dtype, device=self.unet.device)
-        share(self.unet, loaded)
-        return loaded
+
+def load_denoiser(pipe: AnimateDiffPipeline, model: str | Path, **kwargs: Any) -> UNetMotionModel:
+    """Load another UNet for a Side; every parameter equal to the pipeline's is shared.
+
+    Args:
+        model: id or folder of an image UNet, which gets the pipeline's motion modules, or
+            of a video UNet.
+        kwargs: as for ``from_pretrained``; ``subfolder`` is "unet" unless given.
+    """
+    own = pipe.unet
+    kwargs = {"subfolder": "unet", "use_safetensors": True, "torch_dtype": own.dtype, **kwargs}
+    kind = UNet2DConditionModel.load_config(model, **_location(kwargs))["_class_name"]
+    cls = UNetMotionModel if kind == "UNetMotionModel" else UNet2DConditionModel
+    loaded = with_motion_of(pipe, cls.from_pretrained(model, **kwargs).to(own.device))
+    share(own, loaded)
+    return loaded
 
 
 def _location(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -6,25 +6,15 @@ Total variation to the truth, 50 DDIM steps, 8,000 samples.
 
 from __future__ import annotations
 
-import math
 from functools import cache
 
 import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from w2sd_video.core.reflection import MODES, Reflection, Side
+from w2sd_video.core.reflection import MODES, Reflection
 
-from .mixture import Mixture, distance, sample
-
-TRUTH = torch.full((3,), 1 / 3, dtype=torch.float64)
-OTHER = Side(denoiser="the weak one")
-
-
-def corners(*weights: float) -> Mixture:
-    angles = torch.arange(3, dtype=torch.float64) * 2 * math.pi / 3 + math.pi / 2
-    means = 4 * torch.stack([angles.cos(), angles.sin()], dim=1)
-    return Mixture(means, torch.tensor(weights, dtype=torch.float64), std=0.5)
+from .mixture import OTHER, STRONG, WEAK, Mixture, off, sample
 
 
 def line(left: float) -> Mixture:
@@ -32,49 +22,38 @@ def line(left: float) -> Mixture:
     return Mixture(means, torch.tensor([left, 1 - left], dtype=torch.float64), std=1.0)
 
 
-STRONG, WEAK = corners(0.45, 0.35, 0.20), corners(0.60, 0.35, 0.05)
-
-
-def plane(reflection: Reflection | None, strong: Mixture, weak: Mixture, steps: int = 50) -> float:
-    scheduler = DDIMScheduler(
-        beta_start=1e-4, beta_end=0.02, beta_schedule="linear", clip_sample=False,
-        set_alpha_to_one=False, steps_offset=1,
-    )  # fmt: skip
-    return distance(strong.mass(sample(scheduler, strong, weak, reflection, steps=steps)), TRUTH)
-
-
 @cache
 def strong_alone() -> float:
-    return plane(None, STRONG, WEAK)
+    return off(None, STRONG, WEAK)
 
 
 def test_strong_alone_is_off_and_more_steps_do_not_help() -> None:
     assert strong_alone() == pytest.approx(0.134, abs=0.005)
-    assert plane(None, STRONG, WEAK, steps=150) == pytest.approx(0.135, abs=0.005)
+    assert off(None, STRONG, WEAK, steps=150) == pytest.approx(0.135, abs=0.005)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_reflection_in_all_steps_finds_the_truth(mode: str) -> None:
-    assert plane(Reflection(weak=OTHER, mode=mode), STRONG, WEAK) < 0.025
+    assert off(Reflection(weak=OTHER, mode=mode), STRONG, WEAK) < 0.025
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_half_of_the_steps_go_half_of_the_way(mode: str) -> None:
-    off = plane(Reflection(weak=OTHER, mode=mode, steps=0.5), STRONG, WEAK)
-    assert 0.03 < off < 0.08
+    result = off(Reflection(weak=OTHER, mode=mode, steps=0.5), STRONG, WEAK)
+    assert 0.03 < result < 0.08
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_weak_equal_to_strong_changes_nothing(mode: str) -> None:
-    off = plane(Reflection(weak=OTHER, mode=mode), STRONG, STRONG)
-    assert off == pytest.approx(strong_alone(), abs=0.005)
+    result = off(Reflection(weak=OTHER, mode=mode), STRONG, STRONG)
+    assert result == pytest.approx(strong_alone(), abs=0.005)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_pair_reversed_does_harm(mode: str) -> None:
-    off = plane(Reflection(weak=OTHER, mode=mode), WEAK, STRONG)
-    assert off == pytest.approx(0.34, abs=0.02)
-    assert off > 2 * strong_alone()
+    result = off(Reflection(weak=OTHER, mode=mode), WEAK, STRONG)
+    assert result == pytest.approx(0.34, abs=0.02)
+    assert result > 2 * strong_alone()
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,8 @@ from diffusers import (
 )
 
 from w2sd_video import reflect
-from w2sd_video.pipelines import (
-    AnimateDiffW2SDPipeline,
-    UnsupportedScheduler,
-    UnsupportedSide,
-)
+from w2sd_video.memory.sharing import share
+from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide, animatediff
 from w2sd_video.render.config import Model, ModelRef
 from w2sd_video.render.config import Scheduler as SchedulerConfig
 from w2sd_video.render.errors import InputError, did_you_mean
@@ -211,7 +208,9 @@ def load_denoiser(reference: ModelRef, pipe: Any) -> Any:
     if reference.id == "shapes/weak":
         from w2sd_video.shapes import load_pipeline
 
-        return load_pipeline("video", weak=True).unet.to(own.device, own.dtype)
+        weak = load_pipeline("video", weak=True).unet.to(own.device, own.dtype)
+        share(own, weak)
+        return weak
     subfolder = reference.subfolder
     if subfolder is None and not (Path(reference.id) / "config.json").is_file():
         subfolder = attribute
@@ -223,7 +222,7 @@ def load_denoiser(reference: ModelRef, pipe: Any) -> Any:
         "use_safetensors": True,
     }
     if isinstance(pipe, AnimateDiffPipeline):
-        return AnimateDiffW2SDPipeline.load_denoiser(pipe, reference.id, **where)
+        return animatediff.load_denoiser(pipe, reference.id, **where)
     return type(own).from_pretrained(reference.id, **where).to(own.device)
 
 

@@ -1,0 +1,61 @@
+"""What README and docs print is run as printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Run elsewhere: by CI itself, or for hours.
+ELSEWHERE = ("make ", "w2sd-video shapes train", "w2sd-video shapes export")
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    found = []
+    for page in PAGES:
+        for text in re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S):
+            found.append((page.name, text))
+    return found
+
+
+def commands() -> list[str]:
+    lines = [line for _, text in blocks("sh") for line in text.splitlines()]
+    plain = [line.split("  #")[0].strip() for line in lines]
+    return sorted({line for line in plain if line and not line.startswith(ELSEWHERE)})
+
+
+def test_python_runs_as_printed() -> None:
+    for page in PAGES:
+        code = "\n".join(text for name, text in blocks("python") if name == page.name)
+        if code:
+            subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_command_runs_as_printed(command: str, tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("a red circle moving left on a white background\n")
+    # Installed commands, and this checkout's tests as a package.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+    words = shlex.split(command)
+    if words[0] == "python":
+        words[0] = sys.executable
+    done = subprocess.run(
+        words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout or done.stderr
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"

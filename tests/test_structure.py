@@ -1,0 +1,58 @@
+"""Who may import whom, and what is loaded when."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Each part and the parts of this package that it may import.
+MAY_IMPORT = {
+    "core": set(),
+    "memory": {"core"},
+    "shapes": set(),
+    "pipelines": {"core", "memory"},
+    "configs": set(),
+    "render": {"core", "memory", "pipelines", "shapes", "configs"},
+}
+
+
+def folder(part: str) -> Path:
+    spec = importlib.util.find_spec(f"w2sd_video.{part}")
+    return Path(spec.origin).parent
+
+
+def imported_parts(file: Path, part: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 2:
+            names = [f"w2sd_video.{node.module or node.names[0].name}"]
+        else:
+            continue
+        for name in names:
+            words = name.split(".")
+            if words[0] == "w2sd_video" and words[1] != part:
+                yield words[1]
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_floors(part: str) -> None:
+    files = list(folder(part).glob("*.py"))
+    assert files
+    for file in files:
+        parts = set(imported_parts(file, part)) & set(MAY_IMPORT)
+        assert parts <= MAY_IMPORT[part], f"{file.name} imports {parts - MAY_IMPORT[part]}"
+
+
+def test_the_lower_floors_know_no_files_and_no_prompt_lists() -> None:
+    for part in ("core", "pipelines"):
+        for file in folder(part).glob("*.py"):
+            words = file.read_text()
+            assert "open(" not in words, file
+            assert "csv" not in words, file

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import needs_weights
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Run elsewhere: by CI itself, or for hours.
@@ -31,6 +33,7 @@ def commands() -> list[str]:
     return sorted({line for line in plain if line and not line.startswith(ELSEWHERE)})
 
 
+@needs_weights
 def test_python_runs_as_printed() -> None:
     for page in PAGES:
         code = "\n".join(text for name, text in blocks("python") if name == page.name)
@@ -38,6 +41,7 @@ def test_python_runs_as_printed() -> None:
             subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
 
 
+@needs_weights
 @pytest.mark.parametrize("command", commands())
 def test_command_runs_as_printed(command: str, tmp_path: Path) -> None:
     (tmp_path / "prompts.txt").write_text("a red circle moving left on a white background\n")

@@ -5,30 +5,45 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from diffusers import AnimateDiffPipeline, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from torch import nn
 
 from ..core.pipeline import ReflectionMixin
+from ..core.sides import UnsupportedSide
 from ..memory.sharing import share
 from . import stable_diffusion
 
+# Image UNets that were given motion modules, with the video UNet that they came from.
+_with_motion: WeakKeyDictionary[nn.Module, tuple[ReferenceType[nn.Module], nn.Module]]
+_with_motion = WeakKeyDictionary()
+
 
 def with_motion_of(pipe: Any, module: nn.Module) -> nn.Module:
-    """Give an image UNet the pipeline's own motion modules: the very same, not copies."""
+    """Give an image UNet the pipeline's own motion modules: the very same, not copies.
+
+    Raises:
+        UnsupportedSide: if its blocks are others than the pipeline's.
+    """
     if not isinstance(module, UNet2DConditionModel):
         return module
     own: UNetMotionModel = pipe.unet
+    made_from, made = _with_motion.get(module, (None, None))
+    if made is not None and made_from is not None and made_from() is own:
+        return made
     kinds = {"DownBlock2D": "DownBlockMotion", "CrossAttnDownBlock2D": "CrossAttnDownBlockMotion"}
     if [kinds.get(k) for k in module.config.down_block_types] != list(own.config.down_block_types):
-        raise ValueError(
-            f"the weak or strong UNet has blocks {list(module.config.down_block_types)}, which "
+        raise UnsupportedSide(
+            f"the side's UNet has blocks {list(module.config.down_block_types)}, which "
             f"do not match the pipeline's {list(own.config.down_block_types)}"
         )
     video = UNetMotionModel.from_unet2d(module, motion_adapter_of(own))
-    video = video.to(dtype=own.dtype, device=own.device)
+    video = video.to(dtype=own.dtype, device=pipe._execution_device).eval()
     share(own, video)
-    return video.eval()
+    share(module, video)
+    _with_motion[module] = ref(own), video
+    return video
 
 
 def motion_adapter_of(unet: UNetMotionModel) -> MotionAdapter:
@@ -46,8 +61,10 @@ def motion_adapter_of(unet: UNetMotionModel) -> MotionAdapter:
         motion_max_seq_length=config.motion_max_seq_length,
         use_motion_mid_block=config.use_motion_mid_block,
     )
-    state = {k: v for k, v in unet.state_dict().items() if "motion_modules" in k}
-    adapter.load_state_dict(state)
+    motion = {k: v for k, v in unet.state_dict().items() if "motion_modules" in k}
+    # Without the LoRAs that may lie on them.
+    motion = {k.replace(".base_layer.", "."): v for k, v in motion.items() if ".lora_" not in k}
+    adapter.load_state_dict(motion)
     return adapter
 
 
@@ -78,12 +95,17 @@ def load_denoiser(pipe: AnimateDiffPipeline, model: str | Path, **kwargs: Any) -
         model: id or folder of an image UNet, which gets the pipeline's motion modules, or
             of a video UNet.
         kwargs: as for ``from_pretrained``; ``subfolder`` is "unet" unless given.
+
+    Raises:
+        OSError: if there are no such weights, or none as safetensors.
+        UnsupportedSide: if an image UNet's blocks are others than the pipeline's.
     """
     own = pipe.unet
     kwargs = {"subfolder": "unet", "use_safetensors": True, "torch_dtype": own.dtype, **kwargs}
     kind = UNet2DConditionModel.load_config(model, **_location(kwargs))["_class_name"]
     cls = UNetMotionModel if kind == "UNetMotionModel" else UNet2DConditionModel
-    loaded = with_motion_of(pipe, cls.from_pretrained(model, **kwargs).to(own.device))
+    loaded = cls.from_pretrained(model, **kwargs).to(pipe._execution_device)
+    loaded = with_motion_of(pipe, loaded)
     share(own, loaded)
     return loaded
 

@@ -37,6 +37,7 @@ def encode(
         ),
         prompt_embeds=embeds if prompt is None else None,
         negative_prompt_embeds=negative_embeds if negative_prompt is None else None,
+        lora_scale=(call.get("cross_attention_kwargs") or {}).get("scale"),
         clip_skip=call.get("clip_skip"),
     )
     stacked = torch.cat([negative, positive]) if guided else positive

@@ -11,6 +11,7 @@ from ..core.sides import UnsupportedSide
 from .animatediff import AnimateDiffW2SDPipeline
 from .stable_diffusion import StableDiffusionW2SDPipeline
 
+# More special classes before those they derive from.
 PIPELINES: tuple[type[ReflectionMixin], ...] = (
     AnimateDiffW2SDPipeline,
     StableDiffusionW2SDPipeline,
@@ -26,7 +27,7 @@ def reflecting_class(cls: type) -> type[ReflectionMixin]:
     if issubclass(cls, ReflectionMixin):
         return cls
     for candidate in PIPELINES:
-        if stock_class(candidate) is cls:
+        if issubclass(cls, stock_class(candidate)):
             return candidate
     known = ", ".join(stock_class(candidate).__name__ for candidate in PIPELINES)
     raise UnsupportedSide(f"{cls.__name__} cannot reflect; pipelines that can are {known}")

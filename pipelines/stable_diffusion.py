@@ -10,6 +10,7 @@ from . import clip
 
 FAMILY = Family(
     denoisers=("unet",),
+    sample="sample",
     conditional_half=1,
     differences=frozenset({"denoiser", "guidance_scale", "adapters", "prompt", "negative_prompt"}),
     encode=clip.encode,

@@ -30,8 +30,13 @@ def test_official_leaves_the_last_step_alone() -> None:
     [
         ({"mode": "exakt"}, "mode 'exakt' is not known; choose from exact, official"),
         ({"steps": 1.5}, "write an integer"),
-        ({"steps": -1}, "not -1"),
-        ({"steps": True}, "not True"),
+        ({"steps": -1}, "must not be negative, got -1"),
+        ({"steps": True}, "steps must be a number, not True"),
+        ({"steps": "0.5"}, "steps must be a number, not '0.5'"),
+        ({"steps": float("nan")}, "steps must be a number, not nan"),
+        ({"gap": float("inf")}, "gap must be a number, not inf"),
+        ({"gap": "x"}, "gap must be a number, not 'x'"),
+        ({"weak": None}, "weak must be a Side, not None"),
     ],
 )
 def test_nonsense_is_refused(arguments: dict[str, object], message: str) -> None:
@@ -68,6 +73,7 @@ def test_strong_other_than_final_costs_its_own_call() -> None:
 
 def test_without_guidance_each_call_is_one_sample() -> None:
     assert WEIGHTS.cost(1.0, 10) == 30
+    assert of(GUIDANCE, "implicit").cost(1.0, 10) == 20
 
 
 def test_the_method_needs_no_torch() -> None:

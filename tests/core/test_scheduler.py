@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from itertools import pairwise
 
@@ -108,11 +109,31 @@ def test_looks_like_the_inner_scheduler() -> None:
     inner = DDIMScheduler(clip_sample=False)
     facade = ReflectingScheduler(inner, Reflection(weak=OTHER))
     assert isinstance(facade, DDIMScheduler)
-    assert inspect.signature(facade.step) == inspect.signature(inner.step)
+    for name in ("step", "set_timesteps", "scale_model_input"):
+        signatures = [inspect.signature(getattr(s, name)) for s in (facade, inner)]
+        assert signatures[0] == signatures[1]
     assert facade.config is inner.config
     assert hasattr(facade, "set_begin_index") == hasattr(inner, "set_begin_index")
     with pytest.raises(AttributeError):
         _ = facade.nothing_of_the_kind
+
+
+def test_can_be_copied() -> None:
+    facade = ReflectingScheduler(DDIMScheduler(clip_sample=False), Reflection(weak=OTHER))
+    facade.set_timesteps(4)
+    twin = copy.deepcopy(facade)
+    assert twin.inner is not facade.inner
+    assert twin.timesteps.tolist() == facade.timesteps.tolist()
+
+
+def test_float64_stays_float64() -> None:
+    facade = ReflectingScheduler(DDIMScheduler(clip_sample=False), Reflection(weak=OTHER))
+    facade.set_timesteps(4)
+    x = torch.full((1,), 1 / 3, dtype=torch.float64)
+    for t in facade.timesteps[:2]:
+        lower = facade.step(x, t, x).prev_sample
+    assert lower.dtype == torch.float64
+    assert lower != lower.float()
 
 
 def test_each_reflected_timestep_is_shown_once_a_call() -> None:

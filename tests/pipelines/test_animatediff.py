@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import warnings
+import weakref
 from pathlib import Path
 
 import diffusers
@@ -11,14 +13,17 @@ import pytest
 import torch
 from diffusers import AnimateDiffPipeline, UNetMotionModel
 from peft import LoraConfig
+from peft.tuners.lora import LoraLayer
 from w2sd_video.pipelines import (
     AnimateDiffW2SDPipeline,
     StableDiffusionW2SDPipeline,
     UnsupportedScheduler,
     UnsupportedSide,
 )
+from w2sd_video.pipelines.animatediff import with_motion_of
 
 from w2sd_video import Reflection, Side, reflect
+from w2sd_video.core.pipeline import Run, Session
 from w2sd_video.core.reflection import MODES
 
 from .. import tiny
@@ -63,6 +68,11 @@ def state_of(pipe: object) -> dict[str, object]:
         - {"_num_timesteps"},
         "hooks": hooks,
         "config": dict(pipe.config),
+        "lora": [
+            (m.active_adapters, m.disable_adapters, dict(m.scaling))
+            for m in pipe.unet.modules()
+            if isinstance(m, LoraLayer)
+        ],
     }
 
 
@@ -107,10 +117,9 @@ def test_costs_per_step_of_a_guidance_and_a_weights_pair(pipe: object) -> None:
     }
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["implicit", "cached", "extrapolate"])
 def test_equal_sides_at_one_latent_are_stock(stock: object, pipe: object, mode: str) -> None:
-    if mode in ("exact", "official"):  # there the weak output belongs to another latent
-        mode = "implicit"
+    # In exact and official the weak output belongs to another latent: see the mixtures.
     twin = copy.deepcopy(pipe.unet)
     reflected = frames(pipe, reflection=Reflection(weak=Side(denoiser=twin), mode=mode))
     assert (reflected - frames(stock)).abs().max() == 0.0
@@ -433,6 +442,9 @@ def test_free_init_runs(pipe: object) -> None:
     reflection = Reflection(weak=GUIDANCE)
     frames(pipe, reflection=reflection)
     assert pipe.run.evaluations == 2 * reflection.cost(5.0, 4)
+    cached = Reflection(weak=GUIDANCE, mode="cached")
+    frames(pipe, reflection=cached)
+    assert (pipe.run.steps, pipe.run.evaluations) == (8, 2 * cached.cost(5.0, 4))
 
 
 @pytest.mark.parametrize(
@@ -458,6 +470,111 @@ def test_schedulers(stock: object, pipe: object, scheduler: str) -> None:
         stock.scheduler = tiny.ddim()
 
 
+# --- what else goes on around a call ---------------------------------------------------------
+
+
+def test_a_callback_may_change_adapters(stock: object, pipe: object) -> None:
+    def fade(pipe: object, i: int, t: object, tensors: object) -> dict[str, object]:
+        pipe.unet.set_adapters(["art"], [0.2])
+        return {}
+
+    clips = []
+    for p, reflection in (
+        (stock, None),
+        (pipe, None),
+        (pipe, Reflection(weak=Side(adapters={"art": -1.0}), gap=0.0)),
+    ):
+        p.unet = tiny.animatediff().unet
+        add_lora(p.unet)
+        clips.append(
+            frames(p, callback_on_step_end=fade, reflection=reflection)
+            if reflection
+            else frames(p, callback_on_step_end=fade)
+        )
+        assert {m.scaling["art"] for m in p.unet.modules() if isinstance(m, LoraLayer)} == {0.2}
+    stock.unet = tiny.animatediff().unet
+    assert torch.equal(clips[0], clips[1])
+    assert (clips[2] - clips[0]).abs().max() <= 1e-5
+
+
+def test_a_lora_on_the_motion_modules(pipe: object, tmp_path: Path) -> None:
+    targets = r".*motion_modules.*to_q"
+    pipe.unet.add_adapter(LoraConfig(r=2, target_modules=targets), adapter_name="move")
+    tiny.unet(seed=5).save_pretrained(tmp_path / "unet")
+    weak = pipe.load_denoiser(tmp_path)
+    own = dict(pipe.unet.named_parameters())
+    for name, p in weak.named_parameters():
+        if name.endswith("to_q.weight") and "motion_modules" in name:
+            assert p.data_ptr() == own[name.replace(".weight", ".base_layer.weight")].data_ptr()
+    frames(pipe, reflection=Reflection(weak=Side(denoiser=weak)))
+
+
+def test_an_image_unet_is_converted_once(pipe: object) -> None:
+    image = tiny.unet(seed=5)
+    reflection = Reflection(weak=Side(denoiser=image))
+    frames(pipe, reflection=reflection)
+    made = [with_motion_of(pipe, image) for _ in range(2)]
+    assert made[0] is made[1]
+
+
+def test_a_call_leaves_no_reference_behind(pipe: object) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        session = weakref.ref(Session(pipe, None, {}, Run()))
+        assert session() is None
+        weak = copy.deepcopy(pipe.unet)
+        alive = weakref.ref(weak)
+        frames(pipe, reflection=Reflection(weak=Side(denoiser=weak)))
+        del weak
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_a_compiled_denoiser(stock: object, pipe: object) -> None:
+    pipe.unet = torch.compile(pipe.unet, backend="eager")
+    assert torch.allclose(frames(pipe), frames(stock), atol=1e-4)
+    reflection = Reflection(weak=GUIDANCE)
+    frames(pipe, reflection=reflection)
+    assert pipe.run.evaluations == reflection.cost(5.0, 4)
+
+
+def test_users_hooks_see_their_arguments(pipe: object) -> None:
+    seen = []
+    with pipe.unet.register_forward_pre_hook(lambda m, args: seen.append(len(args))):
+        frames(pipe)
+    assert seen == [2] * 4
+
+
+def test_steps_are_told_in_the_pipelines_own_words(pipe: object) -> None:
+    frames(pipe, reflection=Reflection(weak=GUIDANCE))
+    assert pipe.num_timesteps == 4
+
+
+def test_a_subclass_of_a_known_pipeline_reflects(stock: object) -> None:
+    class Own(AnimateDiffPipeline): ...
+
+    reflection = Reflection(weak=GUIDANCE)
+    with reflect(stock, reflection):
+        expected = frames(stock)
+    stock.__class__ = Own
+    try:
+        with reflect(stock, reflection):
+            assert torch.equal(frames(stock), expected)
+        assert type(stock) is Own
+    finally:
+        stock.__class__ = AnimateDiffPipeline
+
+
+def test_from_pipe_leaves_mixed_dtypes_and_takes_a_wish(stock: object) -> None:
+    mixed = copy.deepcopy(stock).to(torch.bfloat16)
+    mixed.vae.float()
+    AnimateDiffW2SDPipeline.from_pipe(mixed)
+    assert (mixed.unet.dtype, mixed.vae.dtype) == (torch.bfloat16, torch.float32)
+    assert AnimateDiffW2SDPipeline.from_pipe(mixed, dtype=torch.float32).unet.dtype == torch.float32
+
+
 # --- refusals ----------------------------------------------------------------------------
 
 
@@ -469,7 +586,15 @@ def test_schedulers(stock: object, pipe: object, scheduler: str) -> None:
             r"cannot do weak\.controlnet_scale; it can differ in adapters",
         ),
         (Side(experts="best"), r"cannot do weak\.experts"),
-        (Side(adapters={"nope": 1.0}), "no adapter 'nope': none is loaded; load it with"),
+        (
+            Side(adapters={"nope": 1.0}),
+            "no adapter 'nope' in the denoiser .unet., which has none; load it",
+        ),
+        (Side(denoiser="a/path"), "must be a loaded module, not 'a/path'"),
+        (
+            Side(denoiser=tiny.animatediff().unet.double()),
+            "is torch.float64 on cpu, the pipeline's",
+        ),
         (Side(prompt=["a", "b", "c"]), "3 prompts where the call has 1; give one string"),
     ],
 )
@@ -478,6 +603,19 @@ def test_refused_before_anything_is_sampled(pipe: object, side: Side, message: s
     with pytest.raises((UnsupportedSide, ValueError), match=message):
         frames(pipe, reflection=Reflection(weak=side))
     assert state_of(pipe) == before
+
+
+def test_more_refusals(pipe: object) -> None:
+    reflection = Reflection(weak=Side(denoiser=copy.deepcopy(pipe.unet)))
+    with pytest.raises(UnsupportedSide, match="use callback_on_step_end="):
+        frames(pipe, reflection=reflection, callback=print)
+    pipe.enable_free_noise(context_length=2)
+    with pytest.raises(UnsupportedSide, match="FreeNoise patches"):
+        frames(pipe, reflection=reflection)
+    pipe.disable_free_noise()
+    pipe.unet.register_to_config(time_cond_proj_dim=8)
+    with pytest.raises(UnsupportedSide, match="has no unconditional half to guide with"):
+        frames(pipe, reflection=Reflection(weak=GUIDANCE))
 
 
 def test_schedulers_that_cannot_are_refused(pipe: object) -> None:

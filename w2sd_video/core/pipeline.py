@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -18,7 +19,9 @@ from torch import Tensor, nn
 from . import sides
 from .reflection import Reflection, Side, Stage
 from .scheduler import Call, ReflectingScheduler
-from .sides import Family, LoraState, Setting
+from .sides import Family, Setting, UnsupportedSide
+
+_keep_dtypes: ContextVar[bool] = ContextVar("keep_dtypes", default=False)
 
 
 @dataclass
@@ -35,13 +38,18 @@ class Run:
 
 
 class ReflectionMixin:
-    """Put before a diffusers pipeline class, adds ``reflection=`` to its call."""
+    """Put before a diffusers pipeline class, adds ``reflection=`` to its call.
+
+    Attributes:
+        run: the evaluations and steps of the latest call.
+    """
 
     family: ClassVar[Family]
+    run: Run
     _session: Session | None = None
 
     def __call__(self, *args: Any, reflection: Reflection | None = None, **kwargs: Any) -> Any:
-        """The pipeline's own call, with reflection.
+        """The pipeline's own call (see the class it stands on) with one argument more.
 
         Args:
             reflection: what to do; None, or ``steps=0``, is bit for bit the plain pipeline.
@@ -51,13 +59,13 @@ class ReflectionMixin:
         """
         state = self.__dict__
         reflection = reflection or state.get("_reflection")
-        self.run = state.get("_run") or Run()
         parent = super().__call__  # type: ignore[misc]
         call = inspect.signature(parent).bind(*args, **kwargs)
         call.apply_defaults()
         arguments = dict(call.arguments)
         arguments.update(arguments.pop("kwargs", {}))
-        with Session(self, reflection, arguments, self.run) as session:
+        with Session(self, reflection, arguments, state.get("_run") or Run()) as session:
+            self.run = session.run
             return parent(**session.arguments)
 
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
@@ -73,9 +81,16 @@ class ReflectionMixin:
 
     @classmethod
     def from_pipe(cls, pipeline: Any, **kwargs: Any) -> Any:
-        """As in diffusers, but without casting the shared modules to float32."""
-        kwargs.setdefault("torch_dtype", pipeline.dtype)
-        return super().from_pipe(pipeline, **kwargs)  # type: ignore[misc]
+        """As in diffusers; but without ``dtype`` the shared modules keep the one they have."""
+        token = _keep_dtypes.set("dtype" not in kwargs and "torch_dtype" not in kwargs)
+        try:
+            return super().from_pipe(pipeline, **kwargs)  # type: ignore[misc]
+        finally:
+            _keep_dtypes.reset(token)
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        # from_pipe ends with a cast to float32 of modules that another pipeline holds too.
+        return self if _keep_dtypes.get() else super().to(*args, **kwargs)  # type: ignore[misc]
 
 
 def stock_class(cls: type) -> type:
@@ -121,6 +136,7 @@ class Session:
 
     Args:
         arguments: the call's arguments by name; ``self.arguments`` are those to call with.
+        run: where evaluations and steps are counted.
     """
 
     def __init__(
@@ -128,15 +144,12 @@ class Session:
     ) -> None:
         self.pipe, self.family, self.run = pipe, pipe.family, run
         self.arguments = dict(arguments)
-        self.setting = Setting()
-        self.guided = float(arguments.get("guidance_scale") or 0.0) > 1
-        self.scale = float(arguments.get("guidance_scale") or 0.0)
-        # A fraction of 0 reflects nothing for any number of steps; a count is a count.
         self.reflection = reflection if reflection and reflection.steps else None
         self.facade: ReflectingScheduler | None = None
-        self._settings: dict[Stage, Setting] = {}
+        self.setting = Setting()
         self._plain = Setting()
-        self._last: Call | None = None
+        self._settings: dict[Stage, Setting] = {}
+        self._leave = lambda: None
         self._bar: Any = None
         self._exit = ExitStack()
 
@@ -156,29 +169,37 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
+        # Session and facade know each other; without this their tensors would outlive them.
+        self.facade = None
+        self._settings.clear()
+        self.arguments.clear()
 
     @torch.no_grad()
     def _prepare(self, reflection: Reflection) -> None:
-        pair = {"strong": reflection.strong, "weak": reflection.weak}
-        for name, side in pair.items():
+        if self.arguments.get("callback") is not None:
+            raise UnsupportedSide(
+                "callback= is called after every denoiser call; use callback_on_step_end="
+            )
+        for name, side in (("strong", reflection.strong), ("weak", reflection.weak)):
             self.family.check(self.pipe, side, name)
-        final = Side()
-        if not self.guided and any(s.guidance_scale not in (None, 1.0) for s in pair.values()):
-            # The call alone needs no unconditional half, but a side does.
-            self.guided, final = True, Side(guidance_scale=1.0)
+        scale = float(self.arguments.get("guidance_scale") or 0.0)
+        self.guided = reflection.doubles(scale)
+        self._scales = [s.guidance(scale) for s in (reflection.strong, reflection.weak)]
+        strong, weak, final = reflection.strong, reflection.weak, Side()
+        if self.guided and scale <= 1:
+            # The call alone needs no unconditional half, but a side does: have the pipeline
+            # make one, and say of each stage what its guidance really is.
             self.arguments["guidance_scale"] = 2.0
-        make = self._setting_of
-        self._plain = make(final)
+            strong, weak, final = (
+                replace(side, guidance_scale=side.guidance(scale)) for side in (strong, weak, final)
+            )
+        self._plain = self._setting_of(final)
         self._settings = {
-            Stage.STRONG: make(reflection.strong),
-            Stage.WEAK: make(reflection.weak),
-            Stage.PAIR: make(reflection.strong.without_guidance),
-            Stage.FINAL: replace(self._plain, whole=self._final_yields_pair),
+            Stage.STRONG: self._setting_of(strong),
+            Stage.WEAK: self._setting_of(weak),
+            Stage.PAIR: self._setting_of(strong.without_guidance),
+            Stage.FINAL: replace(self._plain, whole=reflection.final_yields_pair),
         }
-
-    @property
-    def _final_yields_pair(self) -> bool:
-        return self.reflection is not None and self.reflection.stages() == (Stage.FINAL,)
 
     def _setting_of(self, side: Side) -> Setting:
         return sides.prepare(self.pipe, self.family, side, self.arguments, self.guided)
@@ -188,66 +209,72 @@ class Session:
         denoisers = [getattr(pipe, name) for name in self.family.denoisers]
         for setting in self._settings.values():
             denoisers += [m for m in setting.modules.values() if all(m is not d for d in denoisers)]
-        self._lora_before = [LoraState.of(layer) for layer in sides.lora_layers(denoisers)]
-        self._modules_before = {name: getattr(pipe, name) for name in self.family.denoisers}
-        exit_.callback(self._put_back)
         for module in denoisers:
             before = module.register_forward_pre_hook(self._before, with_kwargs=True)
-            after = module.register_forward_hook(self._after, with_kwargs=True)
             exit_.callback(before.remove)
-            exit_.callback(after.remove)
+            if self.reflection is not None:
+                exit_.callback(module.register_forward_hook(self._after).remove)
         pipe.__dict__["_session"] = self
         exit_.callback(pipe.__dict__.pop, "_session")
-        if self.reflection is not None:
-            inner = pipe.scheduler
-            self.facade = ReflectingScheduler(inner, self.reflection, self._on_call)
-            # Not by setattr: that would write the facade into the pipeline's config.
-            pipe.__dict__["scheduler"] = self.facade
-            exit_.callback(pipe.__dict__.__setitem__, "scheduler", inner)
-        self._wrap_callback()
-
-    def _put_back(self) -> None:
-        self.pipe.__dict__.update(self._modules_before)
-        for state in self._lora_before:
-            state.put()
+        if self.reflection is None:
+            return
+        inner = pipe.scheduler
+        self.facade = ReflectingScheduler(inner, self.reflection, self._on_call)
+        # Not by setattr: that would write the facade into the pipeline's config.
+        pipe.__dict__["scheduler"] = self.facade
+        exit_.callback(pipe.__dict__.__setitem__, "scheduler", inner)
+        exit_.callback(self._tell_steps)
+        exit_.callback(lambda: self._leave())
+        self._wrap_callback(self.facade)
 
     # --- stages --------------------------------------------------------------------------
 
     def _on_call(self, call: Call | None) -> None:
         """The facade is about to show ``call`` to the loop: change over to its stage."""
-        if self._last is not None and self._last.stage is Stage.FINAL:
+        done = self.facade.previous if self.facade is not None else None
+        if done is not None and done.stage is Stage.FINAL:
             self._step_done()
-        self._last = call
-        self._put_back()
-        if call is None or not call.reflected:
-            self.setting = self._plain
-        else:
-            self.setting = self._settings[call.stage]
-        self.pipe.__dict__.update(self.setting.modules)
-        for state in self.setting.lora:
-            state.put()
+        self._leave()
+        self._enter(call)
+
+    def _enter(self, call: Call | None) -> None:
+        reflected = call is not None and call.reflected
+        self.setting = self._settings[call.stage] if call and reflected else self._plain
+        self._leave = self.setting.enter(self.pipe)
+
+    @property
+    def _guided_now(self) -> bool:
+        """Whether this denoiser call sees two halves; callbacks may end guidance half-way."""
+        return self.guided and self.pipe.do_classifier_free_guidance
 
     def _before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        bound = inspect.signature(module.forward).bind(*args, **kwargs).arguments
-        bound.update(bound.pop("kwargs", {}))
-        first = next(iter(bound))
-        for name, value in self.setting.arguments.items():
-            bound[name] = sides.in_place_of(bound[name], value)
-        rows = bound[first].shape[0]
-        half = self.setting.half(self.family.conditional_half) if self.guided else None
-        if half is not None:
-            bound = sides.chosen_rows(bound, half, rows)
-        self.run.evaluations += bound[first].shape[0]
-        return (), dict(bound)
-
-    def _after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> Any:
-        out: Tensor = output[0]
-        call = None if self.facade is None else self.facade.current
-        if call and call.reflected and (call.stage is Stage.PAIR or self._final_yields_pair):
-            assert self.facade is not None
-            self.facade.guidance_difference = self._pair_difference(out)
+        sample = args[0] if args else kwargs[self.family.sample]
+        rows = sample.shape[0]
+        self.run.evaluations += rows
+        if self.reflection is None:
+            return None
         setting, conditional = self.setting, self.family.conditional_half
-        if not self.guided or setting.guidance is None:
+        guided = self._guided_now
+        for name, value in setting.arguments.items():
+            if self.guided and not guided:
+                value = value.chunk(2)[conditional]
+            kwargs = {**kwargs, name: sides.repeated_like(value, kwargs[name])}
+        half = setting.half(conditional) if guided else None
+        if half is not None:
+            self.run.evaluations -= rows - rows // 2
+            args, kwargs = (sides.one_half(given, half, rows) for given in (args, kwargs))
+        return args, kwargs
+
+    def _after(self, module: nn.Module, args: Any, output: Any) -> Any:
+        assert self.facade is not None
+        assert self.reflection is not None
+        out: Tensor = output[0]
+        setting, conditional = self.setting, self.family.conditional_half
+        call, guided = self.facade.current, self._guided_now
+        yields_pair = call and (call.stage is Stage.PAIR or self.reflection.final_yields_pair)
+        if call and call.reflected and yields_pair:
+            self.facade.guidance_difference = self._pair_difference(out, guided)
+        if not guided or setting.guidance is None:
             return output
         if setting.half(conditional) is not None:
             out = torch.cat([out, out])
@@ -258,13 +285,11 @@ class Session:
         output.sample = out
         return output
 
-    def _pair_difference(self, out: Tensor) -> Tensor:
+    def _pair_difference(self, out: Tensor, guided: bool) -> Tensor:
         """Strong minus weak output of a guidance pair, from one call's two halves."""
-        assert self.reflection is not None
-        if not self.guided:  # then neither side has any guidance
+        if not guided:  # then neither side has any guidance
             return torch.zeros_like(out)
-        pair = (self.reflection.strong.guidance_scale, self.reflection.weak.guidance_scale)
-        strong, weak = (self.scale if scale is None else scale for scale in pair)
+        strong, weak = self._scales
         halves = out.float().chunk(2)
         conditional = self.family.conditional_half
         return (strong - weak) * (halves[conditional] - halves[1 - conditional])
@@ -277,9 +302,12 @@ class Session:
         inner = self.pipe.scheduler if self.facade is None else self.facade.inner
         return len(inner.timesteps)
 
-    def progress_bar(self, bar: Any) -> _StepBar:
+    def _tell_steps(self) -> None:
+        self.pipe._num_timesteps = self.steps
+
+    def progress_bar(self, bar: Any) -> StepBar:
         self._bar = bar
-        return _StepBar(self)
+        return StepBar(self, bar)
 
     def _step_done(self) -> None:
         self.run.steps += 1
@@ -287,37 +315,43 @@ class Session:
             self._bar.set_postfix(evaluations=self.run.evaluations, refresh=False)
             self._bar.update()
 
-    def _wrap_callback(self) -> None:
+    def _wrap_callback(self, facade: ReflectingScheduler) -> None:
         """Diffusers calls back after every ``scheduler.step``; users expect every step."""
         users = self.arguments.get("callback_on_step_end")
-        if users is None or self.facade is None:
+        if users is None:
             return
         if hasattr(users, "tensor_inputs"):  # diffusers' callback objects
             self.arguments["callback_on_step_end_tensor_inputs"] = users.tensor_inputs
-        facade = self.facade
 
         def once_a_step(pipe: Any, _: int, t: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             done = facade.previous
             if done is None or done.stage is not Stage.FINAL:
                 return {}
-            pipe._num_timesteps = self.steps
-            return users(pipe, done.step, t, tensors) or {}
+            self._tell_steps()
+            self._leave()  # the next stage has been entered; users are shown the call's own
+            try:
+                return users(pipe, done.step, t, tensors) or {}
+            finally:
+                self._enter(facade.current)
 
         self.arguments["callback_on_step_end"] = once_a_step
 
 
-class _StepBar:
-    """The pipeline's progress bar; it advances by sampler steps, not by denoiser calls."""
+class StepBar:
+    """The pipeline's progress bar, which advances by sampler steps, not denoiser calls."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, bar: Any) -> None:
+        self._session, self._bar = session, bar
 
-    def __enter__(self) -> _StepBar:
-        self._session._bar.__enter__()
+    def __enter__(self) -> StepBar:
+        self._bar.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> Any:
-        return self._session._bar.__exit__(*error)
+        return self._bar.__exit__(*error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bar, name)
 
     def update(self, n: int = 1) -> None:
         if self._session.facade is None:  # the plain pipeline counts its own steps

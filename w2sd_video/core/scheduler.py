@@ -9,16 +9,19 @@ final stage: multistep histories and random numbers stay as they are.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
 from . import steps
-from .reflection import Reflection, Stage, extrapolate, reflect, reflect_official, step
+from .formula import extrapolated, reflected, reflected_official, step_down
+from .reflection import Reflection, Stage
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,27 @@ class ReflectingScheduler:
         reflection: what to do.
         on_call: told before each denoiser call which one it is, and None after the last.
 
+    Attributes:
+        current, previous: the denoiser call that comes next, and the one that was last.
+        guidance_difference: out_s - out_w of a guidance pair, of the sample's shape; whoever
+            makes a call that yields both sides' outputs puts it here before ``step``.
+
     Raises:
         UnsupportedScheduler: if the inner scheduler's steps cannot be reflected.
     """
+
+    order = 1  # of the calls that are shown; callers with timesteps of their own rely on it
+
+    def __new__(cls, inner: Any, *_: Any, **__: Any) -> ReflectingScheduler:
+        # Pipelines ask which methods a scheduler has and what arguments they take, so the
+        # facade has exactly the inner one's, with its signatures.
+        methods = {
+            name: functools.wraps(getattr(type(inner), name))(getattr(cls, f"_{name}"))
+            for name in ("step", "set_timesteps", "scale_model_input")
+            if hasattr(inner, name)
+        }
+        made: ReflectingScheduler = object.__new__(type(cls.__name__, (cls,), methods))
+        return made
 
     def __init__(
         self,
@@ -51,27 +72,19 @@ class ReflectingScheduler:
         steps.check(inner, reflection.mode)
         self.inner = inner
         self.reflection = reflection
-        # out_s - out_w of the latest call that evaluated both halves of a guidance pair;
-        # whoever makes the calls puts it here (the pipeline's hooks do).
         self.guidance_difference: Tensor | None = None
         self._on_call = on_call
         self._calls: list[Call] = []
         self._at = 0
-        self._x: Tensor | None = None
-        self._strong: Tensor | None = None
-        self._weak: Tensor | None = None
+        self._forget()
 
-        @functools.wraps(inner.step)  # pipelines look at the signature
-        def step(model_output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kw: Any) -> Any:
-            return self._step(model_output, timestep, sample, *args, **kw)
-
-        self.step = step
-        if hasattr(inner, "scale_model_input"):
-            self.scale_model_input = self._scale_model_input
+    def __deepcopy__(self, memo: dict[int, Any]) -> ReflectingScheduler:
+        twin = ReflectingScheduler(copy.deepcopy(self.inner, memo), self.reflection)
+        if self._calls:
+            twin.plan()
+        return twin
 
     # What pipelines ask of a scheduler --------------------------------------------------
-
-    order = 1  # of the calls that are shown; callers with their own timesteps rely on it
 
     @property  # type: ignore[misc]  # so that isinstance sees the inner scheduler
     def __class__(self) -> type:  # type: ignore[override]
@@ -83,14 +96,15 @@ class ReflectingScheduler:
     def __len__(self) -> int:
         return len(self.inner)
 
-    def set_timesteps(self, *args: Any, **kwargs: Any) -> None:
-        self.inner.set_timesteps(*args, **kwargs)
-        self.plan()
-
     @property
     def timesteps(self) -> Tensor:
+        """The inner scheduler's, each as often as it is shown."""
         rows = [call.step for call in self._calls]
         return self.inner.timesteps[rows] if rows else self.inner.timesteps
+
+    def _set_timesteps(self, *args: Any, **kwargs: Any) -> None:
+        self.inner.set_timesteps(*args, **kwargs)
+        self.plan()
 
     def _scale_model_input(self, sample: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         call = self.current
@@ -108,11 +122,15 @@ class ReflectingScheduler:
 
     @property
     def previous(self) -> Call | None:
-        """The denoiser call whose output was stepped with last."""
+        """The denoiser call whose output was stepped with last; None before the first."""
         return self._calls[self._at - 1] if self._at else None
 
     def plan(self) -> None:
-        """Lay out the calls for the inner scheduler's timesteps and start at the first."""
+        """Lay out the calls for the inner scheduler's timesteps and start at the first.
+
+        Raises:
+            UnsupportedScheduler: if a step that is to reflect has no inverse.
+        """
         total = len(self.inner.timesteps)
         count = self.reflection.count(total)
         self._transitions = steps.transitions(self.inner)
@@ -122,19 +140,25 @@ class ReflectingScheduler:
             # DDIMInverseScheduler.step(out, timesteps[i + 1], x'): one pair of levels late.
             later = [self._transitions[i + 1] for i in range(count)]
             self._up = [steps.coefficients(kind, low, high) for high, low in later]
-        reflected = self.reflection.stages()
+        stages = self.reflection.stages()
         self._calls = [
             Call(i, stage, i < count)
             for i in range(total)
-            for stage in (reflected if i < count else (Stage.FINAL,))
+            for stage in (stages if i < count else (Stage.FINAL,))
         ]
         self._at = 0
-        self._x = self._strong = self._weak = None
+        self._forget()
         self._on_call(self.current)
 
     @property
     def _weak_is_lower(self) -> bool:
         return self.reflection.mode in ("exact", "official")
+
+    def _forget(self) -> None:
+        """Drop what is kept from one call of a step to the next."""
+        self._x: Tensor | None = None
+        self._strong: Tensor | None = None
+        self._weak: Tensor | None = None
 
     def _step(
         self,
@@ -152,36 +176,34 @@ class ReflectingScheduler:
             )
         if call.stage is Stage.FINAL:
             result = self._final(call, model_output, timestep, sample, *args, **kwargs)
+            self._forget()
         else:
-            # float32 throughout: in half precision a round trip would cost more than the
+            # At least float32: in half precision a round trip would cost more than the
             # difference that it is to show.
-            latent = self._reflect(call, model_output.float(), sample).to(sample.dtype)
+            latent = self._reflect(call, _wide(model_output), _wide(sample)).to(sample.dtype)
             as_dict = kwargs.get("return_dict", True)
             result = SchedulerOutput(prev_sample=latent) if as_dict else (latent,)
-        if call.stage is Stage.FINAL:
-            self._x = self._strong = self._weak = None
         self._at += 1
         self._on_call(self.current)
         return result
 
-    def _reflect(self, call: Call, out: Tensor, sample: Tensor) -> Tensor:
+    def _reflect(self, call: Call, out: Tensor, x: Tensor) -> Tensor:
         """The calls before the final one: returns what the loop gets as its latent."""
         gap = self.reflection.gap
         a, b = self._down[call.step]
-        x = sample.float()
         if call.stage is Stage.PAIR:
-            return reflect(x, self._guidance_difference(), a, b, gap)
+            return reflected(x, self._pair_difference(), a, b, gap)
         if call.stage is Stage.STRONG:
             self._x, self._strong = x, out
-            return step(x, out, a, b) if self._weak_is_lower else x
+            return step_down(x, out, a, b) if self._weak_is_lower else x
         if self.reflection.mode in ("cached", "extrapolate"):
             self._weak = out
             return x
         assert self._x is not None  # STRONG came before WEAK
         assert self._strong is not None
         if self.reflection.mode == "official":
-            return reflect_official(self._x, x, out, *self._up[call.step], gap)
-        return reflect(self._x, self._strong - out, a, b, gap)
+            return reflected_official(self._x, x, out, *self._up[call.step], gap)
+        return reflected(self._x, self._strong - out, a, b, gap)
 
     def _final(
         self, call: Call, out: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any
@@ -191,25 +213,28 @@ class ReflectingScheduler:
             return self.inner.step(out, timestep, sample, *args, **kwargs)
         # Here the final call's output may also be the strong side's, or hold both sides'.
         if self._weak is None:
-            difference = self._guidance_difference()
+            difference = self._pair_difference()
         else:
-            strong = out.float() if self._strong is None else self._strong
+            strong = _wide(out) if self._strong is None else self._strong
             difference = strong - self._weak
         if mode == "extrapolate":
-            out = extrapolate(out.float(), difference, gap).to(out.dtype)
+            out = extrapolated(_wide(out), difference, gap).to(out.dtype)
             return self.inner.step(out, timestep, sample, *args, **kwargs)
         result = self.inner.step(out, timestep, sample, *args, **kwargs)
         if call.step + 1 == len(self._down):
             return result
         # cached: the next step starts from where this step's difference pushes its sample
-        a, b = self._down[call.step + 1]
         lower = result[0]
-        pushed = reflect(lower.float(), difference, a, b, gap).to(lower.dtype)
+        pushed = reflected(_wide(lower), difference, *self._down[call.step + 1], gap)
         if isinstance(result, tuple):
-            return (pushed, *result[1:])
-        result.prev_sample = pushed
+            return (pushed.to(lower.dtype), *result[1:])
+        result.prev_sample = pushed.to(lower.dtype)
         return result
 
-    def _guidance_difference(self) -> Tensor:
+    def _pair_difference(self) -> Tensor:
         assert self.guidance_difference is not None  # set by whoever made the call
-        return self.guidance_difference.float()
+        return _wide(self.guidance_difference)
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

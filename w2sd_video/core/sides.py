@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 from .reflection import Side
@@ -27,6 +27,7 @@ class Family:
 
     Attributes:
         denoisers: names of the pipeline's denoiser attributes.
+        sample: name of the denoiser's first argument, the latents.
         conditional_half: where the conditional samples are in a guided batch: 1 if it is
             [unconditional, conditional], 0 if the other way round.
         differences: the Side fields that this family can carry out.
@@ -37,6 +38,7 @@ class Family:
     """
 
     denoisers: tuple[str, ...]
+    sample: str
     conditional_half: int
     differences: frozenset[str]
     encode: Callable[[Any, Mapping[str, Any], Any, Any, bool], dict[str, Tensor]]
@@ -55,19 +57,25 @@ class Family:
                     f"{type(pipe).__name__} cannot do {name}.{entry.name}; it can differ in "
                     f"{', '.join(sorted(self.differences))}"
                 )
+        config = getattr(pipe, self.denoisers[0]).config
+        if side.guidance_scale is not None and config.get("time_cond_proj_dim"):
+            raise UnsupportedSide(
+                f"{name}.guidance_scale: this model takes its guidance as an input (LCM) and "
+                f"has no unconditional half to guide with; let the sides differ in something else"
+            )
 
 
 @dataclass(frozen=True)
 class LoraState:
     """Which adapters of one LoRA layer are on, and how strongly."""
 
-    layer: BaseTunerLayer
+    layer: LoraLayer
     active: tuple[str, ...]
     disabled: bool
     scaling: dict[str, float]
 
     @classmethod
-    def of(cls, layer: BaseTunerLayer) -> LoraState:
+    def of(cls, layer: LoraLayer) -> LoraState:
         return cls(layer, tuple(layer.active_adapters), layer.disable_adapters, dict(layer.scaling))
 
     def put(self) -> None:
@@ -108,6 +116,22 @@ class Setting:
     guidance: float | None = None
     whole: bool = False
 
+    def enter(self, pipe: Any) -> Callable[[], None]:
+        """Make the changes; what is returned undoes them."""
+        modules = {name: getattr(pipe, name) for name in self.modules}
+        lora = [LoraState.of(state.layer) for state in self.lora]
+        # Not by setattr, which would write into the pipeline's config.
+        pipe.__dict__.update(self.modules)
+        for state in self.lora:
+            state.put()
+
+        def leave() -> None:
+            pipe.__dict__.update(modules)
+            for state in lora:
+                state.put()
+
+        return leave
+
     def half(self, conditional: int) -> int | None:
         """The half of a guided batch that is enough; None if both are needed."""
         if self.whole:
@@ -133,35 +157,55 @@ def prepare(
     """
     modules: dict[str, nn.Module] = {}
     if side.denoiser is not None:
-        name = family.denoisers[0]
-        module = family.fit(pipe, side.denoiser)
-        now = getattr(pipe, name)
-        if module.dtype != now.dtype or module.device != now.device:
-            module = module.to(device=now.device, dtype=now.dtype)
-        modules[name] = module.eval()
+        modules[family.denoisers[0]] = _fitting(pipe, family, side.denoiser)
     arguments: dict[str, Tensor] = {}
-    if side.prompt is not None or side.negative_prompt is not None:
+    has_prompt = call.get("prompt") is not None or call.get("prompt_embeds") is not None
+    if has_prompt and (side.prompt is not None or side.negative_prompt is not None):
         arguments = family.encode(pipe, call, side.prompt, side.negative_prompt, guided)
     lora: tuple[LoraState, ...] = ()
     if side.adapters is not None:
-        targets = [modules.get(name, getattr(pipe, name)) for name in family.denoisers]
+        targets = {name: modules.get(name, getattr(pipe, name)) for name in family.denoisers}
         lora = _lora(targets, side.adapters)
     return Setting(modules, lora, arguments, side.guidance_scale if guided else None)
 
 
-def lora_layers(modules: list[nn.Module]) -> list[BaseTunerLayer]:
-    return [m for module in modules for m in module.modules() if isinstance(m, BaseTunerLayer)]
+def _fitting(pipe: Any, family: Family, module: Any) -> nn.Module:
+    """A side's denoiser, if it can stand in for the pipeline's own."""
+    if not isinstance(module, nn.Module):
+        raise UnsupportedSide(
+            f"Side(denoiser=...) must be a loaded module, not {module!r}; load it first, for "
+            f"AnimateDiff with pipe.load_denoiser(...)"
+        )
+    if getattr(pipe, "free_noise_enabled", False):
+        raise UnsupportedSide(
+            "FreeNoise patches the pipeline's own denoiser only, so another one cannot take "
+            "part; call pipe.disable_free_noise(), or let the sides differ in something else"
+        )
+    module = family.fit(pipe, module)
+    own = getattr(pipe, family.denoisers[0])
+    device = pipe._execution_device
+    if module.dtype != own.dtype or module.device.type != device.type:
+        raise UnsupportedSide(
+            f"the side's denoiser is {module.dtype} on {module.device}, the pipeline's {own.dtype}"
+            f" on {device}; move it first: denoiser.to({str(device)!r}, {own.dtype})"
+        )
+    return module
 
 
-def _lora(modules: list[nn.Module], scales: Mapping[str, float]) -> tuple[LoraState, ...]:
-    layers = lora_layers(modules)
+def _lora(modules: dict[str, nn.Module], scales: Mapping[str, float]) -> tuple[LoraState, ...]:
+    layers = [
+        layer
+        for module in modules.values()
+        for layer in module.modules()
+        if isinstance(layer, LoraLayer)
+    ]
     known = sorted({name for layer in layers for name in layer.scaling})
     for name in scales:
         if name not in known:
-            loaded = f"loaded are {', '.join(known)}" if known else "none is loaded"
+            loaded = f"has {', '.join(known)}" if known else "has none"
             raise UnsupportedSide(
-                f"there is no adapter {name!r}: {loaded}; "
-                f"load it with pipe.load_lora_weights(..., adapter_name={name!r})"
+                f"there is no adapter {name!r} in the denoiser ({', '.join(modules)}), which "
+                f"{loaded}; load it with pipe.load_lora_weights(..., adapter_name={name!r})"
             )
     if any(layer.merged for layer in layers):
         raise UnsupportedSide(
@@ -171,28 +215,24 @@ def _lora(modules: list[nn.Module], scales: Mapping[str, float]) -> tuple[LoraSt
     return tuple(LoraState.of(layer).changed(scales) for layer in layers)
 
 
-def chosen_rows(arguments: Mapping[str, Any], half: int, rows: int) -> dict[str, Any]:
-    """One half of a guided batch: of every argument with ``rows`` (or a multiple) rows."""
+def one_half(value: Any, half: int, rows: int) -> Any:
+    """Cut a denoiser argument to one half of a guided batch.
 
-    def cut(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            guided = value.ndim > 0 and value.shape[0] >= rows and value.shape[0] % rows == 0
-            return value.chunk(2)[half] if guided else value
-        if isinstance(value, (list, tuple)):
-            return type(value)(cut(v) for v in value)
-        if isinstance(value, dict):
-            return {k: cut(v) for k, v in value.items()}
-        return value
+    Tensors with ``rows`` rows, or a multiple (one a frame, say), are cut, also inside lists
+    and mappings; everything else is left as it is.
+    """
+    if isinstance(value, Tensor):
+        batched = value.ndim > 0 and value.shape[0] >= rows and value.shape[0] % rows == 0
+        return value.chunk(2)[half] if batched else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(one_half(v, half, rows) for v in value)
+    if isinstance(value, dict):
+        return {k: one_half(v, half, rows) for k, v in value.items()}
+    return value
 
-    return {name: cut(value) for name, value in arguments.items()}
 
-
-def in_place_of(old: Tensor, new: Tensor) -> Tensor:
+def repeated_like(new: Tensor, old: Tensor) -> Tensor:
     """``new`` with each row repeated as often as ``old`` has it (once a frame, say)."""
-    if old.shape[0] % new.shape[0]:
-        raise UnsupportedSide(
-            f"a side's prompt makes {new.shape[0]} rows where the call has {old.shape[0]}"
-        )
     return new.to(old).repeat_interleave(old.shape[0] // new.shape[0], dim=0)
 
 

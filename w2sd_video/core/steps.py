@@ -8,8 +8,12 @@ With ``x = a x0 + s eps`` and primes for the level the step goes to (n^2 = a^2 +
     sample (x0)         s'/s                 a' - A a
     flow_prediction     (a'+s')/(a+s)        (s'a - a's)/(a+s)
 
-They follow from writing x0 and eps in terms of x and out, and putting both into
-``x' = a' x0 + s' eps``.
+because x and out together give x0 and eps, which go into ``x' = a' x0 + s' eps``:
+
+    epsilon             x0 = (x - s out)/a              eps = out
+    v_prediction        x0 = (a x - s n out)/n^2        eps = (s x + a n out)/n^2
+    sample (x0)         x0 = out                        eps = (x - a out)/s
+    flow_prediction     x0 = (x - s out)/(a+s)          eps = (x + a out)/(a+s)
 """
 
 from __future__ import annotations
@@ -58,10 +62,15 @@ def coefficients(prediction: str, here: Level, there: Level) -> tuple[float, flo
             f"v_prediction, sample and flow_prediction"
         )
     if A == 0.0:
+        change = (
+            "its noise schedule begins at zero signal: use a v-prediction model, or a scheduler "
+            "with rescale_betas_zero_snr=False"
+            if prediction == "epsilon"
+            else "reflect fewer steps, for example Reflection(steps=0.5)"
+        )
         raise UnsupportedScheduler(
-            f"a step of {prediction} prediction from (a={a:.3g}, s={s:.3g}) to (a={a2:.3g}, "
-            f"s={s2:.3g}) has no inverse; reflect fewer steps (Reflection(steps=...)) or use "
-            f"a scheduler that does not reach this level"
+            f"the step of {prediction} prediction from (a={a:.3g}, s={s:.3g}) to (a={a2:.3g}, "
+            f"s={s2:.3g}) has no inverse; {change}"
         )
     return A, B
 
@@ -85,23 +94,28 @@ def check(scheduler: Any, mode: str = "exact") -> None:
         UnsupportedScheduler
     """
     name, config = type(scheduler).__name__, scheduler.config
-    swap = "for example pipe.scheduler = {}.from_config(pipe.scheduler.config)"
+
+    def swap(other: str) -> str:
+        return f"for example pipe.scheduler = {other}.from_config(pipe.scheduler.config"
+
     if getattr(scheduler, "order", 1) != 1:
         raise UnsupportedScheduler(
             f"{name} evaluates the model {scheduler.order} times a step, so its step cannot be "
-            f"inverted; use a first-order scheduler, "
-            f"{swap.format('EulerDiscreteScheduler')}"
+            f"inverted; use a first-order scheduler, {swap('EulerDiscreteScheduler')})"
         )
     if name not in SUPPORTED:
         raise UnsupportedScheduler(
             f"{name} is not supported with reflection; use one of {', '.join(SUPPORTED)}, "
-            f"{swap.format('DDIMScheduler')}"
+            f"{swap('DDIMScheduler')}, clip_sample=False)"
         )
-    for flag in ("clip_sample", "thresholding"):
-        if config.get(flag):
+    switches = ["thresholding", "stochastic_sampling"]
+    if name != "CogVideoXDDIMScheduler":  # it has the setting, but its step never clips
+        switches.append("clip_sample")
+    for switch in switches:
+        if config.get(switch):
             raise UnsupportedScheduler(
-                f"{name} has {flag}=True, which makes its step non-linear and not invertible; "
-                f"use {name}.from_config(pipe.scheduler.config, {flag}=False)"
+                f"{name} has {switch}=True, with which its step cannot be inverted; "
+                f"use {name}.from_config(pipe.scheduler.config, {switch}=False)"
             )
     if str(config.get("variance_type") or "").startswith("learned"):
         raise UnsupportedScheduler(
@@ -111,8 +125,8 @@ def check(scheduler: Any, mode: str = "exact") -> None:
         )
     if mode == "official" and name != "DDIMScheduler":
         raise UnsupportedScheduler(
-            f"mode='official' repeats the published code, which samples with DDIM, not "
-            f"{name}; use {swap.format('DDIMScheduler')}, or mode='exact'"
+            f"mode='official' repeats the published code, which samples with DDIM, not {name}; "
+            f"use {swap('DDIMScheduler')}, clip_sample=False), or mode='exact'"
         )
 
 

@@ -15,9 +15,9 @@ def share(keep: nn.Module, other: nn.Module) -> int:
     Returns:
         the bytes that ``other`` no longer needs of its own.
     """
-    own = {**dict(keep.named_parameters()), **dict(keep.named_buffers())}
+    own = _tensors(keep)
     saved = 0
-    for name, tensor in [*other.named_parameters(), *other.named_buffers()]:
+    for name, tensor in _tensors(other).items():
         twin = own.get(name)
         if twin is None or twin.data_ptr() == tensor.data_ptr():
             continue
@@ -30,3 +30,9 @@ def share(keep: nn.Module, other: nn.Module) -> int:
             tensor.data = twin.data
             saved += tensor.numel() * tensor.element_size()
     return saved
+
+
+def _tensors(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Parameters and buffers by name; a layer under a LoRA goes by its own name."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return {name.replace(".base_layer.", "."): tensor for name, tensor in named}

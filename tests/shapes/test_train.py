@@ -123,3 +123,20 @@ def test_no_training_clip_has_a_held_out_caption(trained: Path) -> None:
     clips = train.scenes_of(recipe)
     assert not any(scene.held_out for scene in clips)
     assert sum(len(scene.things) == 1 for scene in clips) == 100
+
+
+def test_normalizing_latents_changes_no_picture() -> None:
+    torch.manual_seed(0)
+    vae = models.make_vae().eval()
+    frames = torch.rand(8, 3, 64, 64) * 2 - 1
+    with torch.no_grad():
+        before = vae.encode(frames).latent_dist
+        picture = vae.decode(before.mean).sample
+        mean, std = before.mean.mean((0, 2, 3)), before.mean.std((0, 2, 3))
+        train.normalize(vae, mean, std)
+        after = vae.encode(frames).latent_dist
+        assert torch.allclose(vae.decode(after.mean).sample, picture, atol=1e-4)
+    assert torch.allclose(after.mean.mean((0, 2, 3)), torch.zeros(4), atol=1e-4)
+    assert torch.allclose(after.mean.std((0, 2, 3)), torch.ones(4), atol=1e-4)
+    shape = (1, 4, 1, 1)
+    assert torch.allclose(after.std, before.std / std.view(shape), rtol=1e-4)

@@ -23,7 +23,15 @@ def load_pipeline(
     Args:
         kind: the video model, or the image model whose layers it is built on.
         weak: the weak partner, trained on a fraction of the steps.
+
+    Raises:
+        FileNotFoundError: if the weights are not there.
     """
+    if not WEIGHTS.exists():
+        raise FileNotFoundError(
+            f"no weights in {WEIGHTS}; make them with `w2sd-video shapes train FOLDER` and "
+            f"`w2sd-video shapes export FOLDER {WEIGHTS}`"
+        )
     from diffusers import AnimateDiffPipeline, StableDiffusionPipeline
 
     variant = "weak" if weak else None

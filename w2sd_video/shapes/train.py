@@ -102,22 +102,40 @@ def train_vae(recipe: Recipe, folder: Path, team: Team, say: Say) -> Autoencoder
         return error + 0.5 * edges + 4e-4 * prior
 
     fit(run, recipe.seed, loss_of, say)
-    if team.rank == 0 and not (folder / "marks.json").exists():
+    if team.rank == 0 and not (folder / "latents.json").exists():
         frames = random_frames(np.random.default_rng(recipe.seed), 512).to(team.device)
         with torch.no_grad():
-            std = vae.encode(frames).latent_dist.sample().std().item()
-        (folder / "marks.json").write_text(json.dumps({"scaling": 1.0 / std}))
+            latents = vae.encode(frames).latent_dist.mean
+        found = {"mean": latents.mean((0, 2, 3)).tolist(), "std": latents.std((0, 2, 3)).tolist()}
+        (folder / "latents.json").write_text(json.dumps(found))
     team.wait()
     return load_vae(folder, team)
 
 
 def load_vae(folder: Path, team: Team) -> AutoencoderKL:
-    """The trained VAE, frozen, with its scaling factor."""
+    """The trained VAE, frozen, with latents of mean 0 and standard deviation 1."""
     vae = models.make_vae().to(team.device)
     Run("vae", Stage(0, 0, 0.0), [(vae, 1.0)], folder, team).take_averages()
-    marks = json.loads((folder / "marks.json").read_text())
-    vae.register_to_config(scaling_factor=marks["scaling"])
+    found = json.loads((folder / "latents.json").read_text())
+    normalize(vae, *(torch.tensor(found[key], device=team.device) for key in ("mean", "std")))
     return vae.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def normalize(vae: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
+    """Rescale the latents, channel by channel, inside the 1 x 1 convolutions at both ends.
+
+    Diffusers knows one scaling factor for all channels, but a channel of small variance
+    would drown in noise long before the others.
+    """
+    into, out_of = vae.quant_conv, vae.post_quant_conv
+    count = len(mean)
+    into.weight[:count] /= std[:, None, None, None]
+    into.bias[:count] = (into.bias[:count] - mean) / std
+    into.bias[count:] -= 2 * std.log()  # the other half is the log of the variance
+    out_of.bias += out_of.weight[:, :, 0, 0] @ mean
+    out_of.weight *= std[None, :, None, None]
+    vae.register_to_config(scaling_factor=1.0)
 
 
 # --- the data of stages 1 and 2: clips as latents ---------------------------------------
@@ -125,7 +143,7 @@ def load_vae(folder: Path, team: Team) -> AutoencoderKL:
 
 @dataclass(frozen=True)
 class Clips:
-    """Encoded training clips: scaled latents ``(n, frames, c, h, w)`` float16, and scenes."""
+    """Encoded training clips: latents ``(n, frames, c, h, w)`` float16, and scenes."""
 
     latents: np.ndarray
     scenes: list[Scene]
@@ -158,7 +176,7 @@ def encode_clips(vae: AutoencoderKL, recipe: Recipe, folder: Path, team: Team, s
             frames = to_model(sample_clip(scenes[index], rng)).to(team.device)
             with torch.no_grad():
                 # The mean: the decoder was trained to bear the little noise around it.
-                latents = vae.encode(frames).latent_dist.mean * vae.config.scaling_factor
+                latents = vae.encode(frames).latent_dist.mean
             store[index] = latents.cpu().numpy().astype(np.float16)
             if team.rank == 0 and time.monotonic() - shown > 20:
                 say(f"clips: {index}/{recipe.clips} encoded")
@@ -194,8 +212,8 @@ class Denoiser:
 
     def loss(self, model: nn.Module, x: Tensor, text: Tensor, rng: np.random.Generator) -> Tensor:
         """MSE of v. ``x``: ``(b, c, h, w)`` or, for clips, ``(b, c, frames, h, w)``."""
-        # A little more often at high noise, where layout and motion are decided.
-        times = torch.from_numpy(rng.random(len(x)) ** 0.85 * 1000).long().to(self.device)
+        # Mostly where something is decided: neither almost clean nor almost pure noise.
+        times = torch.from_numpy(rng.beta(1.6, 1.8, len(x)) * 1000).long().to(self.device)
         noise = torch.randn_like(x)
         noisy = self.scheduler.add_noise(x, noise, times)
         with bf16(self.device):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,12 @@ from . import sides
 from .reflection import Reflection, Side, Stage
 from .scheduler import Call, ReflectingScheduler
 from .sides import Family, Setting, UnsupportedSide
+
+# What the mixin stands before is known only when it is put there.
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline as _Pipeline
+else:
+    _Pipeline = object
 
 _keep_dtypes: ContextVar[bool] = ContextVar("keep_dtypes", default=False)
 
@@ -37,7 +43,7 @@ class Run:
     steps: int = 0
 
 
-class ReflectionMixin:
+class ReflectionMixin(_Pipeline):
     """Put before a diffusers pipeline class, adds ``reflection=`` to its call.
 
     Attributes:
@@ -59,7 +65,7 @@ class ReflectionMixin:
         """
         state = self.__dict__
         reflection = reflection or state.get("_reflection")
-        parent = super().__call__  # type: ignore[misc]
+        parent = super().__call__
         call = inspect.signature(parent).bind(*args, **kwargs)
         call.apply_defaults()
         arguments = dict(call.arguments)
@@ -71,8 +77,8 @@ class ReflectionMixin:
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
         session = self._session
         if session is None or total is None:
-            return super().progress_bar(iterable, total)  # type: ignore[misc]
-        return session.progress_bar(super().progress_bar(total=session.steps))  # type: ignore[misc]
+            return super().progress_bar(iterable, total)
+        return session.progress_bar(super().progress_bar(total=session.steps))
 
     def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
         """As the stock class, so that any diffusers installation can load the folder."""
@@ -84,13 +90,13 @@ class ReflectionMixin:
         """As in diffusers; but without ``dtype`` the shared modules keep the one they have."""
         token = _keep_dtypes.set("dtype" not in kwargs and "torch_dtype" not in kwargs)
         try:
-            return super().from_pipe(pipeline, **kwargs)  # type: ignore[misc]
+            return super().from_pipe(pipeline, **kwargs)
         finally:
             _keep_dtypes.reset(token)
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
         # from_pipe ends with a cast to float32 of modules that another pipeline holds too.
-        return self if _keep_dtypes.get() else super().to(*args, **kwargs)  # type: ignore[misc]
+        return self if _keep_dtypes.get() else super().to(*args, **kwargs)
 
 
 def stock_class(cls: type) -> type:

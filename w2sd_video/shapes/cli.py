@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -49,7 +49,7 @@ def export(
 
 @app.command()
 def measure(
-    kind: Annotated[str, typer.Argument(help="video, image or vae.")] = "video",
+    kind: Annotated[Literal["video", "image", "vae"], typer.Argument()] = "video",
     objects: Annotated[int, typer.Option(help="Objects in every prompt.", min=1, max=2)] = 1,
     pairs: Annotated[int, typer.Option(help="Prompt-seed pairs.", min=1)] = 512,
     guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 2.0,
@@ -64,8 +64,6 @@ def measure(
     from .measure import grade_pipeline, grade_vae, half_precision, held_out_pairs
     from .score import summary
 
-    if kind not in ("video", "image", "vae"):
-        raise typer.BadParameter(f"{kind!r} is none of video, image, vae")
     pipe = load_pipeline("image" if kind == "image" else "video", weak=weak)
     pipe.set_progress_bar_config(disable=True)
     if kind == "vae":
@@ -75,15 +73,16 @@ def measure(
             grades = grade_pipeline(
                 pipe,
                 held_out_pairs(objects, pairs),
-                kind=kind,  # type: ignore[arg-type]
+                kind=kind,
                 guidance_scale=guidance,
                 num_inference_steps=steps,
                 done=lambda count: typer.echo(f"{count}/{pairs}", err=True),
             )
             means = summary(grades)
-    row = {"kind": kind, "weak": weak, "objects": objects, "pairs": pairs}
-    row |= {"guidance": guidance, "steps": steps}
-    typer.echo(json.dumps(row | {name: round(value, 4) for name, value in means.items()}))
+    measured = {name: round(value, 4) for name, value in means.items()}
+    asked: dict[str, object] = {"kind": kind, "weak": weak, "objects": objects, "pairs": pairs}
+    asked |= {"guidance": guidance, "steps": steps}
+    typer.echo(json.dumps({**asked, **measured}))
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""AnimateDiff: a motion adapter on Stable Diffusion."""
+"""AnimateDiff: a motion adapter on Stable Diffusion 1, 2 or XL."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from pathlib import Path
 from typing import Any
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
-from diffusers import AnimateDiffPipeline, MotionAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers import (
+    AnimateDiffControlNetPipeline,
+    AnimateDiffPipeline,
+    AnimateDiffSDXLPipeline,
+    AnimateDiffSparseControlNetPipeline,
+    AnimateDiffVideoToVideoControlNetPipeline,
+    AnimateDiffVideoToVideoPipeline,
+    MotionAdapter,
+    UNet2DConditionModel,
+    UNetMotionModel,
+)
 from torch import nn
 
+from ..core.family import UnsupportedSide
 from ..core.pipeline import ReflectionMixin
-from ..core.sides import UnsupportedSide
 from ..memory.sharing import share
 from . import stable_diffusion
 
@@ -69,6 +79,7 @@ def motion_adapter_of(unet: UNetMotionModel) -> MotionAdapter:
 
 
 FAMILY = replace(stable_diffusion.FAMILY, fit=with_motion_of)
+WITH_CONTROLNET = replace(stable_diffusion.WITH_CONTROLNET, fit=with_motion_of)
 
 
 class AnimateDiffW2SDPipeline(ReflectionMixin, AnimateDiffPipeline):
@@ -77,37 +88,58 @@ class AnimateDiffW2SDPipeline(ReflectionMixin, AnimateDiffPipeline):
     Example::
 
         pipe = AnimateDiffW2SDPipeline.from_pretrained(model, motion_adapter=adapter)
-        weak = pipe.load_denoiser("stable-diffusion-v1-5/stable-diffusion-v1-5")
+        weak = load_denoiser(pipe, "stable-diffusion-v1-5/stable-diffusion-v1-5")
         pipe("a red fox in the snow", reflection=Reflection(weak=Side(denoiser=weak)))
     """
 
     family = FAMILY
 
-    def load_denoiser(self, model: str | Path, **kwargs: Any) -> UNetMotionModel:
-        """``load_denoiser`` for this pipeline."""
-        return load_denoiser(self, model, **kwargs)
+
+class AnimateDiffSDXLW2SDPipeline(ReflectionMixin, AnimateDiffSDXLPipeline):
+    """``AnimateDiffSDXLPipeline`` with ``reflection=``."""
+
+    family = FAMILY
 
 
-def load_denoiser(pipe: AnimateDiffPipeline, model: str | Path, **kwargs: Any) -> UNetMotionModel:
-    """Load another UNet for a Side; every parameter equal to the pipeline's is shared.
+class AnimateDiffControlNetW2SDPipeline(ReflectionMixin, AnimateDiffControlNetPipeline):
+    """``AnimateDiffControlNetPipeline`` with ``reflection=``."""
+
+    family = WITH_CONTROLNET
+
+
+class AnimateDiffSparseControlNetW2SDPipeline(ReflectionMixin, AnimateDiffSparseControlNetPipeline):
+    """``AnimateDiffSparseControlNetPipeline`` with ``reflection=``."""
+
+    family = WITH_CONTROLNET
+
+
+class AnimateDiffVideoToVideoW2SDPipeline(ReflectionMixin, AnimateDiffVideoToVideoPipeline):
+    """``AnimateDiffVideoToVideoPipeline`` with ``reflection=``."""
+
+    family = FAMILY
+
+
+class AnimateDiffVideoToVideoControlNetW2SDPipeline(
+    ReflectionMixin, AnimateDiffVideoToVideoControlNetPipeline
+):
+    """``AnimateDiffVideoToVideoControlNetPipeline`` with ``reflection=``."""
+
+    family = WITH_CONTROLNET
+
+
+def load_unet(pipe: Any, model: str | Path, **kwargs: Any) -> UNetMotionModel:
+    """Load another UNet; an image UNet gets the pipeline's motion modules.
 
     Args:
-        model: id or folder of an image UNet, which gets the pipeline's motion modules, or
-            of a video UNet.
-        kwargs: as for ``from_pretrained``; ``subfolder`` is "unet" unless given.
+        model, kwargs: as for ``from_pretrained``.
 
     Raises:
-        OSError: if there are no such weights, or none as safetensors.
+        OSError: if there are no such weights.
         UnsupportedSide: if an image UNet's blocks are others than the pipeline's.
     """
-    own = pipe.unet
-    kwargs = {"subfolder": "unet", "use_safetensors": True, "torch_dtype": own.dtype, **kwargs}
     kind = UNet2DConditionModel.load_config(model, **_location(kwargs))["_class_name"]
     cls = UNetMotionModel if kind == "UNetMotionModel" else UNet2DConditionModel
-    loaded = cls.from_pretrained(model, **kwargs).to(pipe._execution_device)
-    loaded = with_motion_of(pipe, loaded)
-    share(own, loaded)
-    return loaded
+    return with_motion_of(pipe, cls.from_pretrained(model, **kwargs).to(pipe._execution_device))
 
 
 def _location(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -1,21 +1,22 @@
-"""Which pipelines reflect: the table of families, and ``reflect`` for any of them."""
+"""``reflect`` for any pipeline of a known family."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import Any
 
-from ..core.pipeline import ReflectionMixin, Run, reflecting, stock_class
+from ..core.family import UnsupportedSide
+from ..core.pipeline import ReflectionMixin, Run, reflecting
 from ..core.reflection import Reflection
-from ..core.sides import UnsupportedSide
-from .animatediff import AnimateDiffW2SDPipeline
-from .stable_diffusion import StableDiffusionW2SDPipeline
+from .catalog import CLASSES, MODULES, reflecting_name
 
-# More special classes before those they derive from.
-PIPELINES: tuple[type[ReflectionMixin], ...] = (
-    AnimateDiffW2SDPipeline,
-    StableDiffusionW2SDPipeline,
-)
+
+def load_class(name: str) -> type[ReflectionMixin]:
+    """A reflecting pipeline class by its name."""
+    module = import_module(f".{CLASSES[name]}", __package__)
+    found: type[ReflectionMixin] = getattr(module, name)
+    return found
 
 
 def reflecting_class(cls: type) -> type[ReflectionMixin]:
@@ -26,10 +27,10 @@ def reflecting_class(cls: type) -> type[ReflectionMixin]:
     """
     if issubclass(cls, ReflectionMixin):
         return cls
-    for candidate in PIPELINES:
-        if issubclass(cls, stock_class(candidate)):
-            return candidate
-    known = ", ".join(stock_class(candidate).__name__ for candidate in PIPELINES)
+    for base in cls.__mro__:  # from the most special on
+        if base.__name__ in MODULES:
+            return load_class(reflecting_name(base.__name__))
+    known = ", ".join(MODULES)
     raise UnsupportedSide(f"{cls.__name__} cannot reflect; pipelines that can are {known}")
 
 
@@ -49,3 +50,19 @@ def reflect(pipe: Any, reflection: Reflection | None) -> AbstractContextManager[
         UnsupportedSide: if the pipeline's family is not known.
     """
     return reflecting(pipe, reflecting_class(type(pipe)).family, reflection)
+
+
+def as_reflecting(pipe: Any) -> Any:
+    """Turn an already loaded pipeline into its reflecting class, for good.
+
+    It is the same object with the same parts: nothing is copied, cast or moved, and
+    adapters, FreeNoise, offload hooks and the like stay.
+
+    Returns:
+        the pipeline itself, whose call now takes ``reflection=``.
+
+    Raises:
+        UnsupportedSide: if the pipeline's family is not known.
+    """
+    pipe.__class__ = reflecting_class(type(pipe))
+    return pipe

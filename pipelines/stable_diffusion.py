@@ -1,23 +1,26 @@
-"""Stable Diffusion: the image path."""
+"""Stable Diffusion 1 and 2: the image path."""
 
 from __future__ import annotations
 
-from diffusers import StableDiffusionPipeline
+from diffusers import StableDiffusionControlNetPipeline, StableDiffusionPipeline
 
+from ..core.family import PROMPTS, WEIGHTS, Family
 from ..core.pipeline import ReflectionMixin
-from ..core.sides import Family
-from . import clip
 
 FAMILY = Family(
     denoisers=("unet",),
-    sample="sample",
-    conditional_half=1,
-    differences=frozenset({"denoiser", "guidance_scale", "adapters", "prompt", "negative_prompt"}),
-    encode=clip.encode,
+    differences=WEIGHTS | PROMPTS | {"guidance_scale", "ip_adapter_scale"},
 )
+WITH_CONTROLNET = Family(denoisers=("unet",), differences=FAMILY.differences | {"controlnet_scale"})
 
 
 class StableDiffusionW2SDPipeline(ReflectionMixin, StableDiffusionPipeline):
     """``StableDiffusionPipeline`` with ``reflection=``."""
 
     family = FAMILY
+
+
+class StableDiffusionControlNetW2SDPipeline(ReflectionMixin, StableDiffusionControlNetPipeline):
+    """``StableDiffusionControlNetPipeline`` with ``reflection=``."""
+
+    family = WITH_CONTROLNET

@@ -26,12 +26,13 @@ def folder(part: str) -> Path:
 
 
 def imported_parts(file: Path, part: str) -> Iterator[str]:
+    depth = len(file.relative_to(folder(part)).parts) - 1
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 2:
+        elif isinstance(node, ast.ImportFrom) and node.level == depth + 2:
             names = [f"w2sd_video.{node.module or node.names[0].name}"]
         else:
             continue
@@ -43,7 +44,7 @@ def imported_parts(file: Path, part: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("part", MAY_IMPORT)
 def test_floors(part: str) -> None:
-    files = list(folder(part).glob("*.py"))
+    files = list(folder(part).rglob("*.py"))
     assert files
     for file in files:
         parts = set(imported_parts(file, part)) & set(MAY_IMPORT)
@@ -52,7 +53,7 @@ def test_floors(part: str) -> None:
 
 def test_the_lower_floors_know_no_files_and_no_prompt_lists() -> None:
     for part in ("core", "pipelines"):
-        for file in folder(part).glob("*.py"):
+        for file in folder(part).rglob("*.py"):
             words = file.read_text()
             assert "open(" not in words, file
             assert "csv" not in words, file

@@ -30,11 +30,13 @@ class Side:
 
     Attributes:
         denoiser: the module to use in place of the pipeline's UNet or transformer, on the
-            same device and in the same dtype. What was patched onto the pipeline's own
+            same device and in the same dtype; a tuple of them for a pipeline with several
+            (Wan 2.2: high noise, low noise). What was patched onto the pipeline's own
             (LoRA, IP-Adapter, FreeU) is not carried over to it.
         guidance_scale: classifier-free guidance, without any rescaling (as the published
             code has it). At 1 only the conditional half is evaluated, at 0 only the
-            unconditional one. None is the pipeline's own guidance with all it does.
+            unconditional one. None is the pipeline's own guidance with all it does. For
+            models that take their guidance as an input (Flux, HunyuanVideo) it is that.
         adapters: LoRA names and their scales, also zero or negative; adapters that are not
             named stay as they are.
         prompt: for every clip, or one for each.
@@ -121,48 +123,62 @@ class Reflection:
         """True if the two sides differ in guidance only: one call yields both outputs."""
         return self.strong.without_guidance == self.weak.without_guidance
 
-    @property
-    def final_yields_pair(self) -> bool:
-        """True if the final call's two halves are all that a reflected step evaluates."""
+    def final_yields_pair(self, halves: bool = True, direct: bool = True) -> bool:
+        """True if the final call's two halves are all that a reflected step evaluates.
+
+        Args: as for ``stages``.
+        """
         return (
             self.mode in ("cached", "extrapolate")
+            and halves
+            and direct
             and self.guidance_pair
             and self.strong.without_guidance == Side()
         )
 
-    def stages(self) -> tuple[Stage, ...]:
-        """The denoiser calls of one reflected step, in order."""
-        if self.final_yields_pair:
+    def stages(self, halves: bool = True, direct: bool = True) -> tuple[Stage, ...]:
+        """The denoiser calls of one reflected step, in order.
+
+        Args:
+            halves: whether guidance is made of two halves, not an input of the model.
+            direct: whether the sampler gets the model's output as it is (``Family.direct``).
+        """
+        if self.final_yields_pair(halves, direct):
             return (Stage.FINAL,)
-        if self.mode == "implicit" and self.guidance_pair:
+        if self.mode == "implicit" and halves and self.guidance_pair:
             return (Stage.PAIR, Stage.FINAL)
         if self.mode in ("cached", "extrapolate") and self.strong == Side():
             return (Stage.WEAK, Stage.FINAL)  # strong and final are one output
         return (Stage.STRONG, Stage.WEAK, Stage.FINAL)
 
     def doubles(self, guidance_scale: float) -> bool:
-        """True if the call, or a side, needs batches of two halves, [uncond, cond]."""
+        """True if the call, or a side, needs both halves of classifier-free guidance."""
         scales = (self.strong.guidance_scale, self.weak.guidance_scale)
         return guidance_scale > 1 or any(scale not in (None, 1.0) for scale in scales)
 
-    def cost(self, guidance_scale: float, total: int) -> int:
+    def cost(
+        self, guidance_scale: float, total: int, *, halves: bool = True, direct: bool = True
+    ) -> int:
         """Denoiser samples evaluated for one clip: cond and uncond count one each.
 
         Args:
-            guidance_scale: of the call, that is of the final side.
+            guidance_scale: classifier-free guidance of the call, that is of the final side.
             total: number of inference steps.
+            halves, direct: as for ``stages``.
         """
-        doubled = self.doubles(guidance_scale)
+        doubled = self.doubles(guidance_scale) if halves else guidance_scale > 1
 
         def samples(side: Side) -> int:
-            return 1 if not doubled or side.guidance(guidance_scale) in (0.0, 1.0) else 2
+            scale = side.guidance(guidance_scale) if halves else guidance_scale
+            return 1 if not doubled or scale in (0.0, 1.0) else 2
 
         plain = samples(Side())
         each = {
             Stage.STRONG: samples(self.strong),
             Stage.WEAK: samples(self.weak),
             Stage.PAIR: 2 if doubled else 1,
-            Stage.FINAL: 2 if doubled and self.final_yields_pair else plain,
+            Stage.FINAL: 2 if doubled and self.final_yields_pair(halves, direct) else plain,
         }
         reflected = self.count(total)
-        return reflected * sum(each[stage] for stage in self.stages()) + (total - reflected) * plain
+        stages = self.stages(halves, direct)
+        return reflected * sum(each[stage] for stage in stages) + (total - reflected) * plain

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,12 +40,16 @@ class ReflectingScheduler:
     Args:
         inner: a first-order diffusers scheduler.
         reflection: what to do.
+        stages: the denoiser calls of a reflected step; by default the reflection's own.
+        strength: of a pipeline that starts from a given image or video: the fraction of the
+            steps that it takes, the last ones. None takes all.
         on_call: told before each denoiser call which one it is, and None after the last.
 
     Attributes:
         current, previous: the denoiser call that comes next, and the one that was last.
-        guidance_difference: out_s - out_w of a guidance pair, of the sample's shape; whoever
-            makes a call that yields both sides' outputs puts it here before ``step``.
+        guidance_difference: out_s - out_w of a guidance pair, where the final call yields
+            both sides' outputs; whoever makes that call puts it here before ``step``.
+        twins: facades around copies of the inner scheduler (LTX2 steps its audio with one).
 
     Raises:
         UnsupportedScheduler: if the inner scheduler's steps cannot be reflected.
@@ -67,21 +72,29 @@ class ReflectingScheduler:
         self,
         inner: Any,
         reflection: Reflection,
+        stages: tuple[Stage, ...] | None = None,
+        strength: float | None = None,
         on_call: Callable[[Call | None], None] = lambda call: None,
     ) -> None:
         steps.check(inner, reflection.mode)
         self.inner = inner
         self.reflection = reflection
         self.guidance_difference: Tensor | None = None
+        self.twins: list[ReflectingScheduler] = []
+        self._stages = reflection.stages() if stages is None else stages
+        self._strength = strength
         self._on_call = on_call
         self._calls: list[Call] = []
         self._at = 0
+        self._unpushed: Tensor | None = None
         self._forget()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ReflectingScheduler:
-        twin = ReflectingScheduler(copy.deepcopy(self.inner, memo), self.reflection)
+        inner = copy.deepcopy(self.inner, memo)
+        twin = ReflectingScheduler(inner, self.reflection, self._stages, self._strength)
         if self._calls:
             twin.plan()
+        self.twins.append(twin)
         return twin
 
     # What pipelines ask of a scheduler --------------------------------------------------
@@ -101,6 +114,12 @@ class ReflectingScheduler:
         """The inner scheduler's, each as often as it is shown."""
         rows = [call.step for call in self._calls]
         return self.inner.timesteps[rows] if rows else self.inner.timesteps
+
+    @property
+    def sigmas(self) -> Tensor:
+        """Likewise; the level that the last step goes to stands at the end."""
+        rows = [call.step for call in self._calls]
+        return self.inner.sigmas[[*rows, rows[-1] + 1]] if rows else self.inner.sigmas
 
     def _set_timesteps(self, *args: Any, **kwargs: Any) -> None:
         self.inner.set_timesteps(*args, **kwargs)
@@ -123,7 +142,20 @@ class ReflectingScheduler:
     @property
     def previous(self) -> Call | None:
         """The denoiser call whose output was stepped with last; None before the first."""
-        return self._calls[self._at - 1] if self._at else None
+        return self._calls[self._at - 1] if self._at > self.first else None
+
+    @property
+    def first(self) -> int:
+        """The step that sampling starts with: not 0 if a given video is only half noised."""
+        total = len(self.inner.timesteps)
+        if self._strength is None:
+            return 0
+        return max(total - min(int(total * self._strength), total), 0)
+
+    @property
+    def total(self) -> int:
+        """How many steps are taken."""
+        return len(self.inner.timesteps) - self.first
 
     def plan(self) -> None:
         """Lay out the calls for the inner scheduler's timesteps and start at the first.
@@ -131,22 +163,22 @@ class ReflectingScheduler:
         Raises:
             UnsupportedScheduler: if a step that is to reflect has no inverse.
         """
-        total = len(self.inner.timesteps)
-        count = self.reflection.count(total)
+        reflects = range(self.first, self.first + self.reflection.count(self.total))
         self._transitions = steps.transitions(self.inner)
         kind = steps.prediction(self.inner)
-        self._down = [steps.coefficients(kind, *self._transitions[i]) for i in range(count)]
+        self._down = {i: steps.coefficients(kind, *self._transitions[i]) for i in reflects}
         if self.reflection.mode == "official":
             # DDIMInverseScheduler.step(out, timesteps[i + 1], x'): one pair of levels late.
-            later = [self._transitions[i + 1] for i in range(count)]
-            self._up = [steps.coefficients(kind, low, high) for high, low in later]
-        stages = self.reflection.stages()
+            later = {i: self._transitions[i + 1] for i in reflects}
+            self._up = {i: steps.coefficients(kind, low, high) for i, (high, low) in later.items()}
+        # Steps before the first are shown once, for the pipeline to cut off.
         self._calls = [
-            Call(i, stage, i < count)
-            for i in range(total)
-            for stage in (stages if i < count else (Stage.FINAL,))
+            Call(i, stage, i in reflects)
+            for i in range(len(self.inner.timesteps))
+            for stage in (self._stages if i in reflects else (Stage.FINAL,))
         ]
-        self._at = 0
+        self._at = self.first
+        self._unpushed = None
         self._forget()
         self._on_call(self.current)
 
@@ -160,39 +192,44 @@ class ReflectingScheduler:
         self._strong: Tensor | None = None
         self._weak: Tensor | None = None
 
-    def _step(
-        self,
-        model_output: Tensor,
-        timestep: Any,
-        sample: Tensor,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
+    def _step(self, model_output: Tensor, *args: Any, **kwargs: Any) -> Any:
         call = self.current
         if call is None:
             raise RuntimeError(
                 "the scheduler was stepped past its last timestep; "
                 "call set_timesteps before sampling again"
             )
+        given = self._signature.bind(self.inner, model_output, *args, **kwargs).arguments
+        sample = given["sample"]
         if call.stage is Stage.FINAL:
-            result = self._final(call, model_output, timestep, sample, *args, **kwargs)
+            given.pop("self")
+            result = self._final(call, given | given.pop("kwargs", {}))
             self._forget()
         else:
             # At least float32: in half precision a round trip would cost more than the
             # difference that it is to show.
             latent = self._reflect(call, _wide(model_output), _wide(sample)).to(sample.dtype)
-            as_dict = kwargs.get("return_dict", True)
-            result = SchedulerOutput(prev_sample=latent) if as_dict else (latent,)
+            if "old_pred_original_sample" in given:  # CogVideoX-DPM: its history stays as it is
+                result = (latent, given["old_pred_original_sample"])
+            elif given.get("return_dict", True):
+                result = SchedulerOutput(prev_sample=latent)
+            else:
+                result = (latent,)
         self._at += 1
         self._on_call(self.current)
         return result
+
+    @functools.cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(type(self.inner).step)
 
     def _reflect(self, call: Call, out: Tensor, x: Tensor) -> Tensor:
         """The calls before the final one: returns what the loop gets as its latent."""
         gap = self.reflection.gap
         a, b = self._down[call.step]
         if call.stage is Stage.PAIR:
-            return reflected(x, self._pair_difference(), a, b, gap)
+            self._unpushed = x
+            return reflected(x, out, a, b, gap)  # whoever made the call put strong - weak there
         if call.stage is Stage.STRONG:
             self._x, self._strong = x, out
             return step_down(x, out, a, b) if self._weak_is_lower else x
@@ -201,39 +238,64 @@ class ReflectingScheduler:
             return x
         assert self._x is not None  # STRONG came before WEAK
         assert self._strong is not None
+        self._unpushed = self._x
         if self.reflection.mode == "official":
             return reflected_official(self._x, x, out, *self._up[call.step], gap)
         return reflected(self._x, self._strong - out, a, b, gap)
 
-    def _final(
-        self, call: Call, out: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any
-    ) -> Any:
+    def _final(self, call: Call, given: dict[str, Any]) -> Any:
+        """The one call of the inner scheduler's ``step``, with its arguments by name."""
         mode, gap = self.reflection.mode, self.reflection.gap
+        self._carry_push(call, given["sample"])
+        if given.get("timestep_back") is not None:  # CogVideoX-DPM: the step before, not the call
+            given["timestep_back"] = self.inner.timesteps[call.step - 1]
         if not call.reflected or mode not in ("cached", "extrapolate"):
-            return self.inner.step(out, timestep, sample, *args, **kwargs)
+            return self.inner.step(**given)
         # Here the final call's output may also be the strong side's, or hold both sides'.
+        out = given["model_output"]
         if self._weak is None:
-            difference = self._pair_difference()
+            difference = self._pair_difference(given["sample"])
         else:
             strong = _wide(out) if self._strong is None else self._strong
             difference = strong - self._weak
         if mode == "extrapolate":
-            out = extrapolated(_wide(out), difference, gap).to(out.dtype)
-            return self.inner.step(out, timestep, sample, *args, **kwargs)
-        result = self.inner.step(out, timestep, sample, *args, **kwargs)
-        if call.step + 1 == len(self._down):
+            given["model_output"] = extrapolated(_wide(out), difference, gap).to(out.dtype)
+            return self.inner.step(**given)
+        result = self.inner.step(**given)
+        if call.step + 1 not in self._down:
             return result
         # cached: the next step starts from where this step's difference pushes its sample
         lower = result[0]
         pushed = reflected(_wide(lower), difference, *self._down[call.step + 1], gap)
+        self._unpushed = _wide(lower)
         if isinstance(result, tuple):
             return (pushed.to(lower.dtype), *result[1:])
         result.prev_sample = pushed.to(lower.dtype)
         return result
 
-    def _pair_difference(self) -> Tensor:
+    def _carry_push(self, call: Call, sample: Tensor) -> None:
+        """Keep UniPC's corrector from undoing the reflection.
+
+        It makes the sample anew from the one before, ``k`` times that plus model outputs, so
+        the push has to be in that one too.
+        """
+        unpushed, self._unpushed = self._unpushed, None
+        last = getattr(self.inner, "last_sample", None)
+        if unpushed is None or last is None or call.step == self.first:
+            return
+        before, here = self._transitions[call.step - 1][0], self._transitions[call.step][0]
+        k = here.s / before.s if self.inner.config.predict_x0 else here.a / before.a
+        self.inner.last_sample = (_wide(last) + (_wide(sample) - unpushed) / k).to(last.dtype)
+
+    def _pair_difference(self, sample: Tensor) -> Tensor:
+        """In the sample's shape: without a learned variance, one row for every sample."""
         assert self.guidance_difference is not None  # set by whoever made the call
-        return _wide(self.guidance_difference)
+        difference = _wide(self.guidance_difference)
+        if difference.shape[1] == 2 * sample.shape[1]:
+            difference = difference.chunk(2, dim=1)[0]
+        if sample.shape[0] == 2 * difference.shape[0]:  # DiT steps both halves
+            difference = torch.cat([difference, difference])
+        return difference
 
 
 def _wide(x: Tensor) -> Tensor:

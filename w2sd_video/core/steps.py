@@ -76,7 +76,7 @@ def coefficients(prediction: str, here: Level, there: Level) -> tuple[float, flo
 
 
 # Classes by where they keep their noise levels.
-_BY_ALPHAS = ("DDIMScheduler", "CogVideoXDDIMScheduler")
+_BY_ALPHAS = ("DDIMScheduler", "CogVideoXDDIMScheduler", "CogVideoXDPMScheduler")
 _BY_SIGMA_VE = ("EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler")
 _BY_SIGMA = (
     "DPMSolverMultistepScheduler",
@@ -109,7 +109,7 @@ def check(scheduler: Any, mode: str = "exact") -> None:
             f"{swap('DDIMScheduler')}, clip_sample=False)"
         )
     switches = ["thresholding", "stochastic_sampling"]
-    if name != "CogVideoXDDIMScheduler":  # it has the setting, but its step never clips
+    if not name.startswith("CogVideoX"):  # they have the setting, but their steps never clip
         switches.append("clip_sample")
     for switch in switches:
         if config.get(switch):

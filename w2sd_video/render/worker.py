@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -22,9 +21,9 @@ from diffusers import (
     MotionAdapter,
 )
 
-from w2sd_video import reflect
+from w2sd_video import pipelines, reflect
 from w2sd_video.memory.sharing import share
-from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide, animatediff
+from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
 from w2sd_video.render.config import Model, ModelRef
 from w2sd_video.render.config import Scheduler as SchedulerConfig
 from w2sd_video.render.errors import InputError, did_you_mean
@@ -199,31 +198,16 @@ def load_pipeline(model: Model) -> Any:
 
 
 def load_denoiser(reference: ModelRef, pipe: Any) -> Any:
-    """Load another denoiser of the pipeline's kind, on its device and in its dtype.
-
-    An image UNet gets the motion modules of an AnimateDiff pipeline.
-    """
-    attribute = "unet" if getattr(pipe, "unet", None) is not None else "transformer"
-    own = getattr(pipe, attribute)
+    """Load another denoiser of the pipeline's kind, on its device and in its dtype."""
     if reference.id == "shapes/weak":
         from w2sd_video.shapes import load_pipeline
 
-        weak = load_pipeline("video", weak=True).unet.to(own.device, own.dtype)
-        share(own, weak)
+        weak = load_pipeline("video", weak=True).unet.to(pipe.unet.device, pipe.unet.dtype)
+        share(pipe.unet, weak)
         return weak
-    subfolder = reference.subfolder
-    if subfolder is None and not (Path(reference.id) / "config.json").is_file():
-        subfolder = attribute
-    where = {
-        "subfolder": subfolder,
-        "revision": reference.revision,
-        "variant": reference.variant,
-        "torch_dtype": own.dtype,
-        "use_safetensors": True,
-    }
-    if isinstance(pipe, AnimateDiffPipeline):
-        return animatediff.load_denoiser(pipe, reference.id, **where)
-    return type(own).from_pretrained(reference.id, **where).to(own.device)
+    where = {key: getattr(reference, key) for key in ("subfolder", "revision", "variant")}
+    given = {key: value for key, value in where.items() if value is not None}
+    return pipelines.load_denoiser(pipe, reference.id, **given)
 
 
 def _scheduler(wanted: SchedulerConfig | None, stock: Any) -> Any:

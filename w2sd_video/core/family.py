@@ -1,0 +1,171 @@
+"""What the core must know of a model family: a few declarative lines each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Any
+
+from torch import nn
+
+from .reflection import Reflection, Side
+
+Call = Mapping[str, Any]  # the arguments of a pipeline call, by name
+
+WEIGHTS = frozenset({"denoiser", "adapters"})
+PROMPTS = frozenset({"prompt", "negative_prompt"})
+
+
+class UnsupportedSide(ValueError):
+    """The pipeline cannot do what a Side asks for."""
+
+
+class Layout(Enum):
+    """How a pipeline asks its denoiser for the two halves of classifier-free guidance."""
+
+    UNCOND_COND = "one batch, the unconditional half first"
+    COND_UNCOND = "one batch, the conditional half first"
+    COND_THEN_UNCOND = "two calls, the conditional one first"
+
+    @property
+    def batched(self) -> bool:
+        return self is not Layout.COND_THEN_UNCOND
+
+    @property
+    def conditional(self) -> int:
+        """Which half, or which call, is the conditional one."""
+        return int(self is Layout.UNCOND_COND)
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Where a pipeline call has its guidance.
+
+    Attributes:
+        arguments: names of the call's arguments, one for each denoiser; a later one that is
+            None is as the first.
+        embedded: None for classifier-free guidance. Otherwise the scale is an input of the
+            model (its ``guidance`` argument), and this is what the pipeline multiplies it
+            by; ``arguments`` then names the scale of the true guidance beside it.
+    """
+
+    arguments: tuple[str, ...] = ("guidance_scale",)
+    embedded: float | None = None
+
+    def of(self, pipe: Any, call: Call, denoiser: int = 0) -> float:
+        """The scale that a call samples with; 1 or less is no guidance."""
+        first = call.get(self.arguments[0])
+        scale = call.get(self.arguments[min(denoiser, len(self.arguments) - 1)])
+        return float((first if scale is None else scale) or 0.0)
+
+    def twice(self, call: Call) -> bool:
+        """Whether a call of a model with embedded guidance also has true guidance."""
+        negative = call.get("negative_prompt") is not None or (
+            call.get("negative_prompt_embeds") is not None
+        )
+        return negative and float(call.get(self.arguments[0]) or 0.0) > 1
+
+    def switch_on(self, pipe: Any, call: dict[str, Any]) -> Callable[[], None]:
+        """Have the pipeline evaluate both halves; what is returned undoes it."""
+        call[self.arguments[0]] = 2.0
+        return lambda: None
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of pipelines.
+
+    Attributes:
+        denoisers: names of the pipeline's denoiser attributes.
+        layout: how guidance is asked for.
+        guidance: where it comes from.
+        differences: the Side fields that this family can carry out.
+        direct: whether ``scheduler.step`` gets the denoiser's output as it is, but for
+            guidance, casts and a learned variance. If not (a first frame is cut off, say),
+            one call can't yield the outputs of both sides, and a pair in guidance costs as
+            much as any other.
+        refuses: ``refuses(pipe, call, reflection)``: why this call cannot reflect, as a
+            sentence that says what to change; None if it can.
+        fit: makes a denoiser that a Side names ready for a pipeline, if it needs to be.
+        gates: the top-k gates of a mixture of experts, each with an attribute ``experts``.
+    """
+
+    denoisers: tuple[str, ...] = ("transformer",)
+    layout: Layout = Layout.UNCOND_COND
+    guidance: Guidance = Guidance()
+    differences: frozenset[str] = WEIGHTS | PROMPTS | {"guidance_scale"}
+    direct: bool = True
+    refuses: Callable[[Any, Call, Reflection], str | None] = lambda pipe, call, reflection: None
+    fit: Callable[[Any, nn.Module], nn.Module] = lambda pipe, module: module
+    gates: Callable[[nn.Module], Sequence[nn.Module]] = lambda module: []
+
+    @property
+    def halves(self) -> bool:
+        """True if a Side's guidance is classifier-free: made of two halves."""
+        return self.guidance.embedded is None
+
+    def modules(self, pipe: Any) -> dict[str, Any]:
+        """The denoisers that a pipeline has; some have fewer than their family may."""
+        found = {name: getattr(pipe, name, None) for name in self.denoisers}
+        return {name: module for name, module in found.items() if module is not None}
+
+    def cost(self, reflection: Reflection, guidance_scale: float, total: int) -> int:
+        """``Reflection.cost`` for this family; ``guidance_scale`` of classifier-free guidance."""
+        return reflection.cost(guidance_scale, total, halves=self.halves, direct=self.direct)
+
+    def check(self, pipe: Any, call: Call, reflection: Reflection) -> None:
+        """Refuse, by name, what this family or this pipeline cannot do.
+
+        Raises:
+            UnsupportedSide
+        """
+        for name, side in (("strong", reflection.strong), ("weak", reflection.weak)):
+            self._check_side(pipe, side, name)
+        if call.get("callback") is not None:
+            raise UnsupportedSide(
+                "callback= is called after every denoiser call; use callback_on_step_end="
+            )
+        for module in self.modules(pipe).values():
+            cache = type(getattr(module, "_cache_config", None)).__name__
+            if cache in ("PyramidAttentionBroadcastConfig", "FasterCacheConfig"):
+                raise UnsupportedSide(
+                    f"{cache.removesuffix('Config')} reuses outputs from one call for the next "
+                    f"and would mix the sides; call disable_cache() on the denoiser first"
+                )
+        if call.get("strength") is not None:
+            for name in ("timesteps", "sigmas", "enforce_inference_steps"):
+                if call.get(name):
+                    raise UnsupportedSide(
+                        f"{name}= together with strength= cannot reflect; "
+                        f"use num_inference_steps= alone"
+                    )
+            if getattr(pipe, "free_init_enabled", False):
+                raise UnsupportedSide(
+                    "FreeInit cannot reflect from a given video (diffusers applies strength "
+                    "again in every iteration); call pipe.disable_free_init()"
+                )
+        if (why := self.refuses(pipe, call, reflection)) is not None:
+            raise UnsupportedSide(why)
+
+    def _check_side(self, pipe: Any, side: Side, name: str) -> None:
+        for entry in fields(side):
+            asked = getattr(side, entry.name) is not None
+            if asked and entry.name not in self.differences:
+                raise UnsupportedSide(
+                    f"{type(pipe).__name__} cannot do {name}.{entry.name}; it can differ in "
+                    f"{', '.join(sorted(self.differences))}"
+                )
+        if side.guidance_scale is None:
+            return
+        config = next(iter(self.modules(pipe).values())).config
+        if config.get("time_cond_proj_dim"):
+            raise UnsupportedSide(
+                f"{name}.guidance_scale: this model takes its guidance as an input (LCM) and "
+                f"has no unconditional half to guide with; let the sides differ in something else"
+            )
+        if not self.halves and not config.get("guidance_embeds"):
+            raise UnsupportedSide(
+                f"{name}.guidance_scale: this {type(pipe).__name__} is distilled to take no "
+                f"guidance; let the sides differ in something else"
+            )

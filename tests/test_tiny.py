@@ -48,6 +48,20 @@ def test_prompts_and_noise_matter(family: Tiny, pipe: Any, latents: torch.Tensor
     assert differs(family.run(pipe, seed=7), latents, at_least=0.1)
 
 
+def test_the_image_matters(name: str, family: Tiny, pipe: Any, latents: torch.Tensor) -> None:
+    if not name.endswith("-ip"):
+        pytest.skip("no IP-Adapter here")
+    images = family.arguments(1)["ip_adapter_image_embeds"]
+    others = [-image for image in images] if isinstance(images, list) else -images
+    assert differs(family.run(pipe, ip_adapter_image_embeds=others), latents)
+    for scale in (0.5, 0.0):
+        pipe.set_ip_adapter_scale(scale)
+        try:
+            assert differs(family.run(pipe), latents)
+        finally:
+            pipe.set_ip_adapter_scale(1.0)
+
+
 def test_the_time_matters(family: Tiny, pipe: Any) -> None:
     calls = []
 

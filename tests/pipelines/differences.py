@@ -132,6 +132,8 @@ def cases(key: str, tiny: Tiny, pipe: Any) -> dict[str, Case]:
             call, set_up = guided(pipe, scale or 1.0)
             if scale == 0.0:  # of which no pipeline can be told otherwise
                 call[tiny.prompt] = tiny.negative_prompt
+            if scale <= 1.0 and not embedded:
+                call |= half_of_the_image(tiny, int(scale))
             found[f"guidance {scale}"] = Case(Side(guidance_scale=scale), call, set_up)
     if "prompt" in able:
         prompt = "a green ring moving up"
@@ -177,13 +179,21 @@ def modules_of(pipe: Any) -> Iterator[nn.Module]:
 
 def untold(key: str, tiny: Tiny) -> set[float]:
     """Guidance scales that the stock pipeline cannot be told in a comparable way."""
-    if key.endswith("-ip"):
-        return {0.0, 1.0}  # image embeddings that are given have both halves
     if key.endswith("-dynamic"):
         return {2.5}  # the scale changes with every step
     if tiny.negative_prompt is None or key == "LattePipeline":
         return {0.0}  # there is no negative prompt, or it is masked in another way
     return set()
+
+
+def half_of_the_image(tiny: Tiny, half: int) -> dict[str, Any]:
+    """Image embeddings that are given have both halves; without guidance they must not."""
+    given = tiny.arguments(1).get("ip_adapter_image_embeds")
+    if given is None:
+        return {}
+    images = given if isinstance(given, list) else [given]
+    cut = [image.chunk(2)[half] for image in images]
+    return {"ip_adapter_image_embeds": cut if isinstance(given, list) else cut[0]}
 
 
 def gates_of(pipe: Any) -> list[nn.Module]:

@@ -71,7 +71,11 @@ class Tiny:
 
     def run(self, pipe: Any, **call: Any) -> Tensor:
         """The latents of one call."""
-        latents: Tensor = pipe(**self.call(**call))[self.output]
+        arguments = self.call(**call)
+        image = arguments.get("ip_adapter_image_embeds")
+        if isinstance(image, Tensor):  # Stable Diffusion 3 wants it in its own type
+            arguments["ip_adapter_image_embeds"] = image.to(pipe.dtype)
+        latents: Tensor = pipe(**arguments)[self.output]
         return latents
 
 

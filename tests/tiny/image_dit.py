@@ -1,9 +1,10 @@
-"""Image transformers."""
+"""Image transformers, two of them with IP-Adapters."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from diffusers import (
     AutoencoderDC,
     DiTPipeline,
@@ -19,6 +20,9 @@ from diffusers import (
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
 )
+from diffusers.models.attention_processor import SD3IPAdapterJointAttnProcessor2_0
+from diffusers.models.embeddings import IPAdapterTimeImageProjection
+from torch import nn
 from transformers import CLIPTextModelWithProjection
 from w2sd_video.pipelines.dit_moe import DiTMoEPipeline, DiTMoETransformer2DModel
 
@@ -31,6 +35,8 @@ from .parts import (
     ddim,
     flow,
     gemma,
+    image_embeds,
+    image_projection,
     letters,
     t5,
     t5_parts,
@@ -103,6 +109,42 @@ def _flux(guidance_embeds: bool = True) -> dict[str, Any]:
         ),
         **_bare_vae(4),
         "scheduler": flow(**schedule),
+    }
+
+
+def _load_sd3_ip_adapter(pipe: Any) -> None:
+    """An adapter of two image tokens, which are told the time."""
+    width = pipe.transformer.inner_dim
+    image = IPAdapterTimeImageProjection(
+        WIDTH, width, hidden_dim=8, heads=1, num_queries=2, timestep_in_dim=8
+    )
+    layers = nn.ModuleList(
+        SD3IPAdapterJointAttnProcessor2_0(width, width, head_dim=8, timesteps_emb_dim=8)
+        for _ in pipe.transformer.transformer_blocks
+    )
+    state = {"image_proj": image.state_dict(), "ip_adapter": layers.state_dict()}
+    pipe.load_ip_adapter(state, weight_name="", image_encoder_folder=None)
+    pipe.set_ip_adapter_scale(1.0)  # it begins at 0.5, the others at 1
+
+
+def _load_flux_ip_adapter(pipe: Any) -> None:
+    width = pipe.transformer.inner_dim
+    layers = {
+        f"{i}.to_{part}_ip.{name}": torch.randn(width, *([WIDTH] if name == "weight" else []))
+        for i in range(len(pipe.transformer.transformer_blocks))
+        for part in "kv"
+        for name in ("weight", "bias")
+    }
+    state = {"image_proj": image_projection(WIDTH), "ip_adapter": layers}
+    pipe.load_ip_adapter(state, "", image_encoder_pretrained_model_name_or_path=None)
+
+
+def _flux_image_call(batch: int) -> dict[str, Any]:
+    negative, positive = image_embeds(2).chunk(2)
+    return {
+        **_call(batch),
+        "ip_adapter_image_embeds": [positive],
+        "negative_ip_adapter_image_embeds": [negative],  # or diffusers encodes a black image
     }
 
 
@@ -199,7 +241,22 @@ def _dit_moe() -> dict[str, Any]:
 
 FAMILIES = {
     "StableDiffusion3Pipeline": Tiny(StableDiffusion3Pipeline, _sd3, _call, "images"),
+    "StableDiffusion3Pipeline-ip": Tiny(
+        StableDiffusion3Pipeline,
+        _sd3,
+        lambda batch: {**_call(batch), "ip_adapter_image_embeds": image_embeds(2)},
+        "images",
+        finish=_load_sd3_ip_adapter,
+    ),
     "FluxPipeline": Tiny(FluxPipeline, _flux, _call, "images", negative_prompt=None),
+    "FluxPipeline-ip": Tiny(
+        FluxPipeline,
+        _flux,
+        _flux_image_call,
+        "images",
+        negative_prompt=None,
+        finish=_load_flux_ip_adapter,
+    ),
     "FluxPipeline-cfg": Tiny(
         FluxPipeline, _flux, lambda batch: {**_call(batch), "true_cfg_scale": 4.0}, "images"
     ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from diffusers import (
     AutoencoderKL,
     AutoencoderKLWan,
     DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
 )
+from diffusers.models.embeddings import ImageProjection
 from PIL import Image
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
@@ -156,6 +158,20 @@ def wan_vae(channels: int = 4, **changes: object) -> AutoencoderKLWan:
         latents_std=[1.5] * channels,
         **changes,
     )
+
+
+# --- IP-Adapters ---------------------------------------------------------------------------
+
+
+def image_embeds(count: int) -> torch.Tensor:
+    """What an image encoder makes of as many images, one a row."""
+    return torch.randn(count, 1, WIDTH, generator=torch.Generator().manual_seed(0))
+
+
+def image_projection(width: int) -> dict[str, torch.Tensor]:
+    """Weights, by their names in a file, that make four tokens of an image."""
+    weights = ImageProjection(WIDTH, width, num_image_text_embeds=4).state_dict()
+    return {name.replace("image_embeds", "proj"): weight for name, weight in weights.items()}
 
 
 # --- schedulers ----------------------------------------------------------------------------

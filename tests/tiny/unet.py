@@ -22,11 +22,20 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from diffusers.models.embeddings import ImageProjection
 from transformers import CLIPTextModelWithProjection
 
 from .family import Tiny
-from .parts import WIDTH, clip, clip_tokenizer, ddim, picture, pictures, vae
+from .parts import (
+    WIDTH,
+    clip,
+    clip_tokenizer,
+    ddim,
+    image_embeds,
+    image_projection,
+    picture,
+    pictures,
+    vae,
+)
 
 CHANNELS = (8, 16)
 SIZE = 8
@@ -153,9 +162,7 @@ def _load_ip_adapter(pipe: Any) -> None:
         for i, attention in enumerate(cross)
         for part in "kv"
     }
-    image = ImageProjection(WIDTH, WIDTH, num_image_text_embeds=4).state_dict()
-    image = {name.replace("image_embeds", "proj"): weight for name, weight in image.items()}
-    state = {"image_proj": image, "ip_adapter": layers}
+    state = {"image_proj": image_projection(cross[0].to_k.in_features), "ip_adapter": layers}
     pipe.load_ip_adapter(state, subfolder="", weight_name="", image_encoder_folder=None)
 
 
@@ -183,9 +190,8 @@ def _from_video(batch: int) -> dict[str, Any]:
     return {**_size(batch), "video": video if batch == 1 else [video] * batch}
 
 
-def _with_image_embeds(arguments: dict[str, Any], batch: int) -> dict[str, Any]:
-    halves = torch.randn(2, 1, WIDTH, generator=torch.Generator().manual_seed(0))
-    return {**arguments, "ip_adapter_image_embeds": [halves.repeat_interleave(batch, dim=0)]}
+def _with_image(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {**arguments, "ip_adapter_image_embeds": [image_embeds(2)]}
 
 
 FAMILIES = {
@@ -193,10 +199,16 @@ FAMILIES = {
     "AnimateDiffPipeline-ip": Tiny(
         AnimateDiffPipeline,
         _video,
-        lambda batch: _with_image_embeds(_clip(batch), batch),
+        lambda batch: _with_image(_clip(batch)),
         finish=_load_ip_adapter,
     ),
     "AnimateDiffSDXLPipeline": Tiny(AnimateDiffSDXLPipeline, _xl_video, _clip),
+    "AnimateDiffSDXLPipeline-ip": Tiny(
+        AnimateDiffSDXLPipeline,
+        _xl_video,
+        lambda batch: _with_image(_clip(batch)),
+        finish=_load_ip_adapter,
+    ),
     "AnimateDiffControlNetPipeline": Tiny(
         AnimateDiffControlNetPipeline,
         lambda: _with_controlnet(_video()),
@@ -219,7 +231,7 @@ FAMILIES = {
     "StableDiffusionPipeline-ip": Tiny(
         StableDiffusionPipeline,
         _image,
-        lambda batch: _with_image_embeds(_size(batch), batch),
+        lambda batch: _with_image(_size(batch)),
         "images",
         finish=_load_ip_adapter,
     ),
@@ -229,7 +241,21 @@ FAMILIES = {
         _controlled_image,
         "images",
     ),
+    "StableDiffusionControlNetPipeline-ip": Tiny(
+        StableDiffusionControlNetPipeline,
+        lambda: _with_controlnet(_image()),
+        lambda batch: _with_image(_controlled_image(batch)),
+        "images",
+        finish=_load_ip_adapter,
+    ),
     "StableDiffusionXLPipeline": Tiny(StableDiffusionXLPipeline, _xl_image, _size, "images"),
+    "StableDiffusionXLPipeline-ip": Tiny(
+        StableDiffusionXLPipeline,
+        _xl_image,
+        lambda batch: _with_image(_size(batch)),
+        "images",
+        finish=_load_ip_adapter,
+    ),
     "StableDiffusionXLControlNetPipeline": Tiny(
         StableDiffusionXLControlNetPipeline,
         lambda: {**_xl_image(), "controlnet": controlnet(width=2 * WIDTH, **XL)},

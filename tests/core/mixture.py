@@ -11,6 +11,7 @@ from torch import Tensor
 
 from w2sd_video.core.reflection import MODES, Reflection, Side, Stage
 from w2sd_video.core.scheduler import ReflectingScheduler
+from w2sd_video.core.steps import transitions
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,16 @@ def sample(
     steps: int = 50,
 ) -> Tensor:
     """Sample as a pipeline's loop does; a ``reflection`` needs ``weak``."""
-    facade = scheduler if reflection is None else ReflectingScheduler(scheduler, reflection)
+    facade = ReflectingScheduler(scheduler, reflection or Reflection(steps=0))
     facade.set_timesteps(steps)
+    levels = [here for here, _ in transitions(scheduler)]
     x = torch.randn(n, strong.means.shape[1], generator=torch.Generator().manual_seed(0))
     x = x.double() * facade.init_noise_sigma
     for t in facade.timesteps:
-        cumulative = float(scheduler.alphas_cumprod[int(t)])
-        a, s = cumulative**0.5, (1 - cumulative) ** 0.5
-        model = strong
-        if reflection is not None and facade.current.stage is Stage.WEAK:
-            model = weak
-        x = facade.step(model.epsilon(x, a, s), t, x).prev_sample
+        call = facade.current
+        model = weak if call.stage is Stage.WEAK else strong
+        level = levels[call.step]
+        x = facade.step(model.epsilon(x, level.a, level.s), t, x).prev_sample
     return x
 
 
@@ -76,12 +76,22 @@ STRONG, WEAK = corners(0.45, 0.35, 0.20), corners(0.60, 0.35, 0.05)
 OTHER = Side(denoiser="the weak one")
 
 
-def off(reflection: Reflection | None, strong: Mixture, weak: Mixture, steps: int = 50) -> float:
-    """Total variation to the truth of what a pair in the plane samples."""
-    scheduler = DDIMScheduler(
-        beta_start=1e-4, beta_end=0.02, beta_schedule="linear", clip_sample=False,
-        set_alpha_to_one=False, steps_offset=1,
-    )  # fmt: skip
+BETAS = {"beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear"}
+
+
+def ddim() -> DDIMScheduler:
+    return DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, steps_offset=1)
+
+
+def off(
+    reflection: Reflection | None,
+    strong: Mixture,
+    weak: Mixture,
+    steps: int = 50,
+    scheduler: object | None = None,
+) -> float:
+    """Total variation to the truth of what a pair in the plane samples, by DDIM or another."""
+    scheduler = scheduler or ddim()
     return distance(strong.mass(sample(scheduler, strong, weak, reflection, steps=steps)), TRUTH)
 
 

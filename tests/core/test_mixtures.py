@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from functools import cache
 
+import diffusers
 import pytest
 import torch
 from diffusers import DDIMScheduler
 
 from w2sd_video.core.reflection import MODES, Reflection
 
-from .mixture import OTHER, STRONG, WEAK, Mixture, off, sample
+from .mixture import BETAS, OTHER, STRONG, WEAK, Mixture, off, sample
 
 
 def line(left: float) -> Mixture:
@@ -54,6 +55,20 @@ def test_the_pair_reversed_does_harm(mode: str) -> None:
     result = off(Reflection(weak=OTHER, mode=mode), WEAK, STRONG)
     assert result == pytest.approx(0.34, abs=0.02)
     assert result > 2 * strong_alone()
+
+
+@pytest.mark.parametrize("mode", ["exact", "implicit", "cached"])
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        diffusers.DPMSolverMultistepScheduler,
+        diffusers.UniPCMultistepScheduler,  # .105 if its corrector makes the sample anew
+        diffusers.DEISMultistepScheduler,
+    ],
+)
+def test_multistep_schedulers_keep_what_reflection_does(scheduler: type, mode: str) -> None:
+    reflection = Reflection(weak=OTHER, mode=mode)
+    assert off(reflection, STRONG, WEAK, 30, scheduler(**BETAS)) < 0.025
 
 
 @pytest.mark.parametrize(

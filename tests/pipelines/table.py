@@ -1,0 +1,80 @@
+"""The table of docs/families.md: ``python -m tests.pipelines.table`` measures and writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
+
+from w2sd_video import Reflection
+from w2sd_video.core.reflection import MODES
+
+from .. import tiny
+from .differences import Case, add_lora, cases
+from .test_families import Subject, forced_equal
+
+FILE = Path(__file__).parents[2] / "docs" / "families.md"
+COLUMNS = ("weights", "LoRA", "guidance", "prompt", "ControlNet", "IP-Adapter", "experts")
+STEPS = 3
+BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+
+
+def representative(found: dict[str, Case]) -> dict[str, Case]:
+    """One case of every kind: guidance 1, the others as they come first."""
+    chosen: dict[str, Case] = {}
+    for name, case in found.items():
+        kind = name.split()[0]
+        if kind in COLUMNS and (kind not in chosen or name == "guidance 1.0"):
+            chosen[kind] = case
+    return chosen
+
+
+def evaluations(pipe: Any, family: tiny.Tiny, case: Case, mode: str) -> str:
+    """Denoiser samples of one reflected step, a clip; a dash where it is refused."""
+    family.run(pipe, steps=STEPS)
+    plain = pipe.run.evaluations / pipe.run.steps
+    reflection = Reflection(weak=case.side, mode=mode)
+    try:
+        result = family.run(pipe, steps=STEPS, reflection=reflection)
+    except (UnsupportedScheduler, UnsupportedSide):
+        return "-"
+    assert torch.isfinite(result).all()
+    reflected = reflection.count(pipe.run.steps)
+    spent = pipe.run.evaluations - plain * (pipe.run.steps - reflected)
+    return f"{spent / reflected:g}"
+
+
+def row(key: str) -> str:
+    subject = Subject(key)
+    error = forced_equal(subject)
+    pipe = subject.tiny.make(subject.cls)
+    add_lora(pipe)
+    found = representative(cases(key, subject.tiny, pipe))
+    cells = [
+        " ".join(evaluations(pipe, subject.tiny, found[kind], mode) for mode in MODES)
+        if kind in found
+        else ""
+        for kind in COLUMNS
+    ]
+    identity = "0" if error == 0 else f"< {next(b for b in (1e-6, 1e-5, 1e-4) if error < b):.0e}"
+    name, _, variant = key.removesuffix("-ip").partition("-")
+    name = name.removesuffix("Pipeline") + (f" ({variant})" if variant else "")
+    if key.endswith("-ip"):
+        name += " + IP-Adapter"
+    return f"| {name} | {identity} | {' | '.join(cells)} |\n"
+
+
+def measured() -> str:
+    head = f"| pipeline | identity | {' | '.join(COLUMNS)} |\n"
+    return head + "|---" * (len(COLUMNS) + 2) + "|\n" + "".join(row(key) for key in tiny.FAMILIES)
+
+
+def with_table(text: str, table: str) -> str:
+    before, rest = text.split(BEGIN)
+    return before + BEGIN + table + END + rest.split(END)[1]
+
+
+if __name__ == "__main__":
+    FILE.write_text(with_table(FILE.read_text("utf-8"), measured()), "utf-8")

@@ -1,0 +1,143 @@
+"""Ways into a reflecting pipeline: nothing is copied, cast or lost on them."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import AnimateDiffPipeline, DiffusionPipeline, WanPipeline
+from diffusers.hooks import apply_group_offloading
+from w2sd_video.pipelines import (
+    AnimateDiffW2SDPipeline,
+    UnsupportedSide,
+    WanW2SDPipeline,
+    as_reflecting,
+    load_denoiser,
+)
+
+from w2sd_video import Reflection, Side
+
+from .. import tiny
+from .differences import another
+from .test_animatediff import add_lora, frames
+
+WEAK = Reflection(weak=Side(guidance_scale=1.0))
+
+
+def parameters(pipe: Any) -> dict[str, tuple[int, torch.dtype]]:
+    return {
+        f"{part}.{name}": (p.data_ptr(), p.dtype)
+        for part, module in pipe.components.items()
+        if isinstance(module, torch.nn.Module)
+        for name, p in module.named_parameters()
+    }
+
+
+def test_a_loaded_pipeline_keeps_adapters_free_noise_offload_and_dtypes() -> None:
+    pipe = tiny.animatediff()
+    pipe.enable_free_noise(context_length=2)
+    add_lora(pipe.unet)
+    pipe.text_encoder.double()
+    pipe.text_encoder.float()
+    pipe.vae.to(torch.bfloat16)
+    cpu = torch.device("cpu")
+    apply_group_offloading(
+        pipe.unet, onload_device=cpu, offload_device=cpu, offload_type="leaf_level"
+    )
+    before, expected = parameters(pipe), frames(pipe, num_frames=4)
+    hooks = [m for m in pipe.unet.modules() if hasattr(m, "_diffusers_hook")]
+    assert hooks
+    same = as_reflecting(pipe)
+    assert same is pipe
+    assert type(pipe) is AnimateDiffW2SDPipeline
+    assert parameters(pipe) == before
+    assert torch.equal(frames(pipe, num_frames=4), expected)
+    assert pipe.free_noise_enabled
+    assert [m for m in pipe.unet.modules() if hasattr(m, "_diffusers_hook")] == hooks
+    lora = Reflection(weak=Side(adapters={"art": -1.0}, guidance_scale=1.0))
+    reflected = frames(pipe, num_frames=4, reflection=lora)
+    assert torch.isfinite(reflected).all()
+    assert not torch.equal(reflected, expected)
+    assert torch.equal(frames(pipe, num_frames=4), expected)
+
+
+def test_turning_twice_is_turning_once() -> None:
+    pipe = as_reflecting(as_reflecting(tiny.animatediff()))
+    assert type(pipe) is AnimateDiffW2SDPipeline
+
+
+def test_a_class_of_ones_own_reflects_as_its_parent_does() -> None:
+    class Own(WanPipeline): ...
+
+    family = tiny.FAMILIES["WanPipeline"]
+    pipe = as_reflecting(family.make(Own))
+    assert isinstance(pipe, WanW2SDPipeline)
+
+
+def test_from_pipe_shares_parts_and_keeps_dtypes() -> None:
+    family = tiny.FAMILIES["WanPipeline-2.2"]
+    stock = family.make(dtype=torch.bfloat16)
+    pipe = WanW2SDPipeline.from_pipe(stock)
+    pipe.set_progress_bar_config(disable=True)
+    assert parameters(pipe) == parameters(stock)
+    assert torch.equal(family.run(pipe), family.run(stock))
+
+
+def test_custom_pipeline(tmp_path: Path) -> None:
+    family = tiny.FAMILIES["WanPipeline-2.2"]
+    name = family.stock.__name__.replace("Pipeline", "W2SDPipeline")
+    family.make().save_pretrained(tmp_path / "model")
+    (tmp_path / "plugin").mkdir()
+    (tmp_path / "plugin" / "pipeline.py").write_text(f"from w2sd_video.pipelines import {name}\n")
+    pipe = DiffusionPipeline.from_pretrained(
+        tmp_path / "model", custom_pipeline=str(tmp_path / "plugin"), trust_remote_code=True
+    )
+    assert type(pipe).__name__ == name
+    pipe.set_progress_bar_config(disable=True)
+    reflected = family.run(pipe, reflection=WEAK)
+    assert torch.allclose(
+        reflected, family.run(as_reflecting(family.make()), reflection=WEAK), atol=1e-3
+    )
+
+
+def test_two_transformers_are_loaded_and_shared(tmp_path: Path) -> None:
+    family = tiny.FAMILIES["WanPipeline-2.2"]
+    pipe = family.make(WanW2SDPipeline)
+    other = family.make()
+    other.transformer = another(other.transformer)
+    other.save_pretrained(tmp_path)
+    high, low = load_denoiser(pipe, tmp_path)
+    assert {p.data_ptr() for p in low.parameters()} == {
+        p.data_ptr() for p in pipe.transformer_2.parameters()
+    }
+    family.run(pipe, reflection=Reflection(weak=Side(denoiser=(high, low))))
+    with pytest.raises(
+        UnsupportedSide, match=r"2 denoisers \(transformer, transformer_2\), the side"
+    ):
+        family.run(pipe, reflection=Reflection(weak=Side(denoiser=high)))
+
+
+def test_pickled_weights_are_not_loaded(tmp_path: Path) -> None:
+    pipe = tiny.animatediff(AnimateDiffW2SDPipeline)
+    pipe.save_pretrained(tmp_path, safe_serialization=False)
+    with pytest.raises(OSError, match="safetensors"):
+        load_denoiser(pipe, tmp_path)
+    assert load_denoiser(pipe, tmp_path, use_safetensors=False) is not None
+
+
+def test_a_denoiser_compiled_in_place() -> None:
+    pipe = tiny.animatediff(AnimateDiffW2SDPipeline)
+    expected = frames(pipe, reflection=WEAK)
+    pipe.unet.compile(backend="eager")
+    assert torch.allclose(frames(pipe, reflection=WEAK), expected, atol=1e-3)
+    assert pipe.run.evaluations == WEAK.cost(5.0, 4)
+
+
+def test_a_deep_copy_of_a_reflecting_pipeline() -> None:
+    pipe = as_reflecting(tiny.animatediff())
+    twin = copy.deepcopy(pipe)
+    assert torch.equal(frames(twin, reflection=WEAK), frames(pipe, reflection=WEAK))
+    assert isinstance(twin, AnimateDiffPipeline)

@@ -11,8 +11,10 @@ from diffusers import AnimateDiffPipeline, StableDiffusionPipeline
 from safetensors.torch import load_file
 
 from w2sd_video.shapes import models, train
+from w2sd_video.shapes.clips import scenes_of
 from w2sd_video.shapes.export import export
 from w2sd_video.shapes.optimize import Stage
+from w2sd_video.shapes.vae import normalize
 
 RECIPE = train.Recipe(
     vae=Stage(steps=4, batch=2, rate=1e-3),
@@ -120,7 +122,7 @@ def test_exported_weights_are_the_averaged_ones(trained: Path, exported: Path) -
 
 def test_no_training_clip_has_a_held_out_caption(trained: Path) -> None:
     recipe = replace(RECIPE, clips=300)
-    clips = train.scenes_of(recipe)
+    clips = scenes_of(recipe.clips, recipe.seed)
     assert not any(scene.held_out for scene in clips)
     assert sum(len(scene.things) == 1 for scene in clips) == 100
 
@@ -133,7 +135,7 @@ def test_normalizing_latents_changes_no_picture() -> None:
         before = vae.encode(frames).latent_dist
         picture = vae.decode(before.mean).sample
         mean, std = before.mean.mean((0, 2, 3)), before.mean.std((0, 2, 3))
-        train.normalize(vae, mean, std)
+        normalize(vae, mean, std)
         after = vae.encode(frames).latent_dist
         assert torch.allclose(vae.decode(after.mean).sample, picture, atol=1e-4)
     assert torch.allclose(after.mean.mean((0, 2, 3)), torch.zeros(4), atol=1e-4)

@@ -55,13 +55,15 @@ def measure(
     guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 2.0,
     steps: Annotated[int, typer.Option(help="Inference steps.", min=1)] = 25,
     weak: Annotated[bool, typer.Option(help="Measure the weak partner.")] = False,
-    bf16: Annotated[bool, typer.Option(help="Sample in bfloat16: faster.")] = False,
+    half: Annotated[bool, typer.Option("--bf16", help="Sample in bfloat16: faster.")] = False,
 ) -> None:
     """Grade a shipped model on prompts and seeds that training never used."""
     import json
+    from contextlib import nullcontext
 
     from . import load_pipeline
-    from .measure import grade_pipeline, grade_vae, half_precision, held_out_pairs
+    from .loss import bf16
+    from .measure import grade_pipeline, grade_vae, held_out_pairs
     from .score import summary
 
     pipe = load_pipeline("image" if kind == "image" else "video", weak=weak)
@@ -69,7 +71,7 @@ def measure(
     if kind == "vae":
         means = summary(grade_vae(pipe.vae, pairs))
     else:
-        with half_precision(bf16):
+        with bf16("cpu") if half else nullcontext():
             grades = grade_pipeline(
                 pipe,
                 held_out_pairs(objects, pairs),

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from . import models
 from .optimize import Run, Team
-from .train import Denoiser, Recipe, begin_video, load_vae
+from .train import Denoiser, Recipe, begin_video
+from .vae import load_vae
 
 INDEX = {
     "_class_name": "AnimateDiffPipeline",

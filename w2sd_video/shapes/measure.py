@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from typing import Any, Literal
 
 import numpy as np
@@ -69,8 +68,3 @@ def grade_vae(vae: Any, count: int = 512) -> Iterator[Grade]:
             back = vae.decode(vae.encode(x).latent_dist.mean).sample.float().clamp(-1, 1)
         pixels = ((back + 1.0) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1)
         yield grade(pixels.cpu().numpy(), scene)
-
-
-def half_precision(enabled: bool) -> Any:
-    """bfloat16 autocast on the CPU: about twice as fast where the processor has it."""
-    return torch.autocast("cpu", torch.bfloat16) if enabled else nullcontext()

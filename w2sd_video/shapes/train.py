@@ -9,23 +9,23 @@ data as one that was never interrupted.
 
 from __future__ import annotations
 
-import json
 import socket
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from diffusers import AutoencoderKL, UNet2DConditionModel, UNetMotionModel
+from diffusers import UNet2DConditionModel, UNetMotionModel
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 from torch import Tensor, nn
 
 from . import models
+from .clips import Clips, encode_clips
+from .loss import velocity_loss
 from .optimize import Run, Say, Stage, Team, fit
-from .world import FRAMES, SIZE, Scene, draw, sample_clip, sample_paths, sample_scene
+from .vae import train_vae
+from .world import FRAMES
 
 
 @dataclass(frozen=True)
@@ -49,150 +49,8 @@ class Recipe:
         )
 
 
-def bf16(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, torch.bfloat16)
-
-
-# --- stage 0: the VAE ----------------------------------------------------------------
-
-
-def random_frames(rng: np.random.Generator, count: int, crop: int = SIZE) -> Tensor:
-    """Single frames of random scenes, ``(count, 3, crop, crop)`` in [-1, 1].
-
-    A crop smaller than the frame lies around one of the objects.
-    """
-    frames = []
-    for _ in range(count):
-        scene = sample_scene(rng, 1 + int(rng.random() < 0.6))
-        centres, radii = sample_paths(scene, rng)
-        moment = int(rng.integers(FRAMES))
-        frame = draw(scene, centres[moment : moment + 1], radii)
-        corner = centres[moment, rng.integers(len(radii))] - crop / 2 + rng.uniform(-14, 14, 2)
-        x, y = np.clip(np.rint(corner), 0, SIZE - crop).astype(int)
-        frames.append(frame[:, y : y + crop, x : x + crop])
-    return to_model(np.concatenate(frames))
-
-
-def to_model(frames: np.ndarray) -> Tensor:
-    """uint8 ``(n, h, w, 3)`` to float ``(n, 3, h, w)`` in [-1, 1]."""
-    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-
-
-def train_vae(recipe: Recipe, folder: Path, team: Team, say: Say) -> AutoencoderKL:
-    torch.manual_seed(recipe.seed)
-    vae = models.make_vae().to(team.device)
-    with torch.no_grad():  # begin with little noise in the latents, or they are ignored
-        vae.quant_conv.bias[models.LATENT_CHANNELS :] -= 4.0
-    run = Run("vae", recipe.vae, [(vae, 1.0)], folder, team)
-
-    def loss_of(rng: np.random.Generator) -> Tensor:
-        # Crops around objects teach more per pixel; whole frames come last.
-        whole = run.step > 0.75 * recipe.vae.steps
-        frames = random_frames(rng, recipe.vae.batch, SIZE if whole else SIZE // 2)
-        frames = frames.to(team.device)
-        with bf16(team.device):
-            posterior = vae.encode(frames).latent_dist
-            back = vae.decode(posterior.sample()).sample
-        back = back.float()
-        error = F.l1_loss(back, frames) + F.mse_loss(back, frames)
-        # Differences between neighbours: sharp edges count beyond their few pixels.
-        edges = sum(F.l1_loss(back.diff(dim=d), frames.diff(dim=d)) for d in (2, 3))
-        # Per number, not per image; enough to keep latents smooth and near unit scale.
-        prior = posterior.kl().mean() / posterior.mean[0].numel()
-        return error + 0.5 * edges + 4e-4 * prior
-
-    fit(run, recipe.seed, loss_of, say)
-    if team.rank == 0 and not (folder / "latents.json").exists():
-        frames = random_frames(np.random.default_rng(recipe.seed), 512).to(team.device)
-        with torch.no_grad():
-            latents = vae.encode(frames).latent_dist.mean
-        found = {"mean": latents.mean((0, 2, 3)).tolist(), "std": latents.std((0, 2, 3)).tolist()}
-        (folder / "latents.json").write_text(json.dumps(found))
-    team.wait()
-    return load_vae(folder, team)
-
-
-def load_vae(folder: Path, team: Team) -> AutoencoderKL:
-    """The trained VAE, frozen, with latents of mean 0 and standard deviation 1."""
-    vae = models.make_vae().to(team.device)
-    Run("vae", Stage(0, 0, 0.0), [(vae, 1.0)], folder, team).take_averages()
-    found = json.loads((folder / "latents.json").read_text())
-    normalize(vae, *(torch.tensor(found[key], device=team.device) for key in ("mean", "std")))
-    return vae.eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def normalize(vae: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
-    """Rescale the latents, channel by channel, inside the 1 x 1 convolutions at both ends.
-
-    Diffusers knows one scaling factor for all channels, but a channel of small variance
-    would drown in noise long before the others.
-    """
-    into, out_of = vae.quant_conv, vae.post_quant_conv
-    count = len(mean)
-    into.weight[:count] /= std[:, None, None, None]
-    into.bias[:count] = (into.bias[:count] - mean) / std
-    into.bias[count:] -= 2 * std.log()  # the other half is the log of the variance
-    out_of.bias += out_of.weight[:, :, 0, 0] @ mean
-    out_of.weight *= std[None, :, None, None]
-    vae.register_to_config(scaling_factor=1.0)
-
-
-# --- the data of stages 1 and 2: clips as latents ---------------------------------------
-
-
-@dataclass(frozen=True)
-class Clips:
-    """Encoded training clips: latents ``(n, frames, c, h, w)`` float16, and scenes."""
-
-    latents: np.ndarray
-    scenes: list[Scene]
-
-    def draw(self, rng: np.random.Generator, count: int) -> tuple[Tensor, list[Scene]]:
-        rows = np.sort(rng.choice(len(self.scenes), count, replace=False))
-        latents = torch.from_numpy(self.latents[rows].astype(np.float32))
-        return latents, [self.scenes[row] for row in rows]
-
-
-def scenes_of(recipe: Recipe) -> list[Scene]:
-    """The scenes of the training clips: every third has one object, the others two."""
-    rngs = (np.random.default_rng([recipe.seed, 1, i]) for i in range(recipe.clips))
-    return [sample_scene(rng, 1 if i % 3 == 0 else 2) for i, rng in enumerate(rngs)]
-
-
-def encode_clips(vae: AutoencoderKL, recipe: Recipe, folder: Path, team: Team, say: Say) -> Clips:
-    """Render and encode the training clips, once; each process does its share."""
-    scenes, done = scenes_of(recipe), folder / "clips.done"
-    shape = (recipe.clips, FRAMES, models.LATENT_CHANNELS, models.LATENT_SIZE, models.LATENT_SIZE)
-    file = folder / "clips.npy"
-    if not done.exists():
-        if team.rank == 0:
-            np.lib.format.open_memmap(file, "w+", np.float16, shape).flush()
-        team.wait()
-        store = np.lib.format.open_memmap(file, "r+")
-        shown = time.monotonic()
-        for index in range(team.rank, recipe.clips, team.size):
-            rng = np.random.default_rng([recipe.seed, 2, index])
-            frames = to_model(sample_clip(scenes[index], rng)).to(team.device)
-            with torch.no_grad():
-                # The mean: the decoder was trained to bear the little noise around it.
-                latents = vae.encode(frames).latent_dist.mean
-            store[index] = latents.cpu().numpy().astype(np.float16)
-            if team.rank == 0 and time.monotonic() - shown > 20:
-                say(f"clips: {index}/{recipe.clips} encoded")
-                shown = time.monotonic()
-        store.flush()
-        team.wait()
-        if team.rank == 0:
-            done.touch()
-    return Clips(np.load(file, mmap_mode="r"), scenes)
-
-
-# --- stages 1 and 2: the denoisers ------------------------------------------------------
-
-
 class Denoiser:
-    """What both stages share: captions, noise, the v-prediction loss."""
+    """What both stages share: captions, the image UNet, the loss."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         torch.manual_seed(recipe.seed)
@@ -211,14 +69,10 @@ class Denoiser:
         return self.text_encoder(ids.input_ids.to(self.device))[0]
 
     def loss(self, model: nn.Module, x: Tensor, text: Tensor, rng: np.random.Generator) -> Tensor:
-        """MSE of v. ``x``: ``(b, c, h, w)`` or, for clips, ``(b, c, frames, h, w)``."""
-        # Mostly where something is decided: neither almost clean nor almost pure noise.
-        times = torch.from_numpy(rng.beta(1.6, 1.8, len(x)) * 1000).long().to(self.device)
-        noise = torch.randn_like(x)
-        noisy = self.scheduler.add_noise(x, noise, times)
-        with bf16(self.device):
-            out = model(noisy, times, text).sample
-        return F.mse_loss(out.float(), self.scheduler.get_velocity(x, noise, times))
+        def predict(noisy: Tensor, times: Tensor) -> Tensor:
+            return model(noisy, times, text).sample
+
+        return velocity_loss(predict, x, self.scheduler, rng)
 
     def stills(self, clips: Clips, rng: np.random.Generator, count: int) -> Tensor:
         """The image model's loss on single frames; half of the captions leave motion out."""
@@ -324,8 +178,8 @@ def _work(
     if size > 1:
         torch.set_num_threads(1)
     team = Team(rank, size, port)
-    vae = train_vae(recipe, folder, team, say)
-    clips = encode_clips(vae, recipe, folder, team, say)
+    vae = train_vae(recipe.vae, recipe.seed, folder, team, say)
+    clips = encode_clips(vae, recipe.clips, recipe.seed, folder, team, say)
     for partner, plan in (("strong", recipe), ("weak", recipe.shortened(weak))):
         where = folder / partner
         where.mkdir(exist_ok=True)

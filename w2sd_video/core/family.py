@@ -145,8 +145,31 @@ class Family:
                     "FreeInit cannot reflect from a given video (diffusers applies strength "
                     "again in every iteration); call pipe.disable_free_init()"
                 )
+        self._check_image(pipe, call, reflection)
         if (why := self.refuses(pipe, call, reflection)) is not None:
             raise UnsupportedSide(why)
+
+    def _check_image(self, pipe: Any, call: Call, reflection: Reflection) -> None:
+        """What an IP-Adapter is given must be there for the sides as well."""
+        if call.get("ip_adapter_image_embeds") is not None and self.halves:
+            scale = self.guidance.of(pipe, call)
+            if scale <= 1 and reflection.doubles(scale):
+                raise UnsupportedSide(
+                    "without guidance in the call its ip_adapter_image_embeds have no "
+                    "unconditional half, which a side's guidance_scale needs; pass "
+                    "ip_adapter_image, or a guidance_scale > 1 with embeddings of both halves"
+                )
+        sides = (reflection.strong, reflection.weak)
+        if (
+            call.get("ip_adapter_image") is not None
+            and any(side.ip_adapter_scale for side in sides)
+            and not getattr(pipe, "is_ip_adapter_active", True)
+        ):
+            raise UnsupportedSide(
+                f"{type(pipe).__name__} leaves ip_adapter_image out as long as its own IP-Adapter "
+                f"is missing or at scale 0, so that no side could see it; "
+                f"call pipe.set_ip_adapter_scale(...) with more than 0"
+            )
 
     def _check_side(self, pipe: Any, side: Side, name: str) -> None:
         for entry in fields(side):

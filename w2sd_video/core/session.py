@@ -232,7 +232,9 @@ class Session:
         if done is not None and done.stage is Stage.FINAL:
             self.step_done()
         self._leave()
-        self._enter(call)
+        # The call's own setting is in force until the loop begins: the pipeline looks at its
+        # denoiser to prepare what all stages share (images for an IP-Adapter, say).
+        self._enter(call if done is not None else None)
 
     def _enter(self, call: Call | None) -> None:
         reflected = call is not None and call.reflected
@@ -260,6 +262,8 @@ class Session:
         if self.reflection is None:
             return self._counted(forward, given)
         nth, self._nth = self._nth, self._nth + 1
+        if self.setting.blind:
+            given = _without_image(given)
         if self.setting.embedded is not None:
             guidance = torch.full_like(given["guidance"], self.setting.embedded)
             given = given | {"guidance": guidance}
@@ -407,6 +411,9 @@ class Session:
         """The bar that ``make`` gives, advancing by sampler steps, not denoiser calls."""
         if self._shown is not None:
             return tqdm(iterable, total=total, disable=True)
+        if self.facade is not None:  # everything is prepared, and the loop begins
+            self._leave()
+            self._enter(self.facade.current)
         self._bar = make(total=self.steps if iterable is not None or self.facade else total)
         bar = StepBar(self, self._bar)
         return bar if iterable is None else bar.over(iterable)
@@ -495,6 +502,14 @@ def _rows(given: Arguments) -> int:
 
 def _of_prompt(given: Arguments) -> Arguments:
     return {name: value for name, value in given.items() if name in halves.PROMPT}
+
+
+def _without_image(given: Arguments) -> Arguments:
+    """UNets without an IP-Adapter pass over the image; transformers fail at it."""
+    kwargs = dict(given.get("joint_attention_kwargs") or {})
+    if kwargs.pop("ip_adapter_image_embeds", None) is None:
+        return given
+    return given | {"joint_attention_kwargs": kwargs}
 
 
 def _known(replaced: Arguments, given: Arguments) -> Arguments:

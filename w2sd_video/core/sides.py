@@ -36,6 +36,7 @@ class Setting:
         embedded: likewise, for a model that takes its guidance as an input.
         controlnet_scale: of the residuals; None is the call's.
         whole: evaluate both halves even where the guidance needs one.
+        blind: show the denoiser no image: there is no IP-Adapter in it.
     """
 
     modules: dict[str, nn.Module] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Setting:
     embedded: float | None = None
     controlnet_scale: float | None = None
     whole: bool = False
+    blind: bool = False
 
     def enter(self, pipe: Any) -> Callable[[], None]:
         """Make the changes; what is returned undoes them."""
@@ -113,6 +115,7 @@ def prepare(pipe: Any, family: Family, side: Side, guided: bool, encode: Encode)
         guidance=scale if guided else None,
         embedded=None if scale is None or factor is None else scale * factor,
         controlnet_scale=side.controlnet_scale,
+        blind=not all(_image_processors(module) for module in modules.values()),
     )
 
 
@@ -151,12 +154,7 @@ def _fitting(pipe: Any, family: Family, given: Any) -> dict[str, nn.Module]:
 
 def _image_prompts(modules: dict[str, nn.Module], scale: float) -> Iterator[tuple[Any, str, Any]]:
     """The scale of every attention processor that an IP-Adapter has put there."""
-    processors: list[Any] = [
-        layer.processor
-        for module in modules.values()
-        for layer in module.modules()
-        if "IPAdapter" in type(getattr(layer, "processor", None)).__name__
-    ]
+    processors = [p for module in modules.values() for p in _image_processors(module)]
     if not processors:
         raise UnsupportedSide(
             f"there is no IP-Adapter in the denoiser ({', '.join(modules)}); "
@@ -165,6 +163,11 @@ def _image_prompts(modules: dict[str, nn.Module], scale: float) -> Iterator[tupl
     for processor in processors:
         several = isinstance(processor.scale, (list, tuple))
         yield processor, "scale", [scale] * len(processor.scale) if several else scale
+
+
+def _image_processors(module: nn.Module) -> list[Any]:
+    found = (getattr(layer, "processor", None) for layer in module.modules())
+    return [p for p in found if "IPAdapter" in type(p).__name__]
 
 
 def _experts(

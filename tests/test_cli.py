@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from w2sd_video import cli
+from w2sd_video import cli, configs
 
 LIST = "a red circle moving left\n"
 
@@ -195,7 +195,81 @@ BAD = {
     "unknown preset": (
         {},
         "ok.txt -c shape",
-        "--config: unknown preset 'shape', did you mean 'shapes'? (there are: shapes)",
+        "--config: unknown preset 'shape', did you mean 'shapes'?",
+    ),
+    "another preset": (
+        {},
+        "ok.txt -c nothing",
+        "--config: unknown preset 'nothing'; see: w2sd-video configs ls",
+    ),
+    "unknown pipeline": (
+        {},
+        "ok.txt --set model.pipeline=WanPipelin",
+        "--set: model.pipeline: 'WanPipelin' is no pipeline that can reflect,"
+        " did you mean 'WanPipeline'?",
+    ),
+    "a missing image": (
+        {"a.csv": b"prompt,image\na,cat.png\n"},
+        "a.csv -c sd15-controlnet",
+        "a.csv:2: image: no such file: HERE/cat.png",
+    ),
+    "a broken image": (
+        {"a.csv": b"prompt,image\na,cat.png\n", "cat.png": b"no image"},
+        "a.csv -c sd15-controlnet",
+        "a.csv:2: image: can't be read as an image: HERE/cat.png (of no known format)",
+    ),
+    "a missing video": (
+        {"c.yaml": b"model: {id: o/m, pipeline: WanVideoToVideoPipeline}\nvideo: v.mp4\n"},
+        "ok.txt -c c.yaml",
+        "c.yaml:2: video: no such file: HERE/v.mp4",
+    ),
+    "a broken video": (
+        {"ok.mp4": b"no video"},
+        "ok.txt --set video=ok.mp4",
+        "--set: video: can't be read as a video or a folder of images: HERE/ok.mp4"
+        " (Invalid data found when processing input)",
+    ),
+    "frames of an image": (
+        {"a.jsonl": b'{"prompt": "a", "num_frames": 16}\n'},
+        "a.jsonl -c sdxl-guidance",
+        "a.jsonl:1: num_frames: means nothing to StableDiffusionXLPipeline, which makes images",
+    ),
+    "frame rate of an image": (
+        {},
+        "ok.txt -c sdxl-guidance --set fps=8",
+        "--set: fps: means nothing to StableDiffusionXLPipeline, which makes images",
+    ),
+    "a class for a prompt": (
+        {"a.csv": b"class_labels\n207\n"},
+        "a.csv",
+        "a.csv:2: class_labels: means nothing to AnimateDiffPipeline, which takes a prompt",
+    ),
+    "a prompt beside a class": (
+        {"a.csv": b"prompt,class_labels\na,207\n"},
+        "a.csv -c dit",
+        "a.csv:2: prompt: means nothing to DiTPipeline, which takes class_labels",
+    ),
+    "strength out of range": (
+        {},
+        "ok.txt --set strength=1.5",
+        "--set: strength: must be less than or equal to 1, got 1.5",
+    ),
+    "arguments no mapping": (
+        {},
+        "ok.txt --set arguments=3",
+        "--set: arguments: must be a mapping of keys, got 3",
+    ),
+    "unknown dtype of a component": (
+        {},
+        "ok.txt --set model.dtype.vae=float23",
+        "--set: model.dtype: unknown dtype 'float23', did you mean 'float32'?"
+        " (one of float32, float16, bfloat16)",
+    ),
+    "a pickled LoRA by name": (
+        {},
+        "ok.txt --set model.adapters.x.path=o/m --set model.adapters.x.weight_name=x.pt",
+        "--set: model.adapters.x.path: 'o/m' has pickled weights (x.pt), which can run code when"
+        " they are loaded; if you trust them, set model.allow_pickle: true",
     ),
     "empty config": ({"c.yaml": b""}, "ok.txt -c c.yaml", "c.yaml: is empty"),
     "config is a list": (
@@ -407,6 +481,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_line_and_renders_nothing(case: str, here: Path, call) -> None:
     files, arguments, message = BAD[case]
+    message = message.replace("HERE", str(here))
     for name, content in files.items():
         Path(name).write_bytes(content)
     before = sorted(here.rglob("*"))
@@ -448,7 +523,8 @@ def test_dry_run_tells_the_cost_and_writes_nothing(here: Path, call) -> None:
 
 
 def test_configs(here: Path, call) -> None:
-    assert call("configs", "ls").out.startswith("shapes ")
+    listed = call("configs", "ls").out.splitlines()
+    assert [line.split()[0] for line in listed if line[0] != " "] == ["name", *configs.names()]
     shown = call("configs", "show", "shapes").out
     assert call("configs", "cp", "shapes", "my.yaml").code == 0
     assert Path("my.yaml").read_text() == shown
@@ -484,7 +560,14 @@ finally:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["ok.txt", "--dry-run"], ["ok.txt", "--set", "x=1"], ["no.txt"]]
+    "arguments",
+    [
+        ["--help"],
+        ["ok.txt", "--dry-run"],
+        ["ok.txt", "--dry-run", "-c", "wan22"],
+        ["ok.txt", "--set", "x=1"],
+        ["no.txt"],
+    ],
 )
 def test_answers_without_heavy_imports(here: Path, arguments: list[str]) -> None:
     asked = subprocess.run(

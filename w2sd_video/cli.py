@@ -85,12 +85,12 @@ def gallery(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
 
 @configs_app.command("ls")
 def configs_ls() -> None:
-    """List the presets."""
-    from w2sd_video import configs
+    """List the presets: what they compare, how large, how often, at what cost."""
+    from rich.console import Console
 
-    for name in configs.names():
-        about = configs.read(name).split("\n", 1)[0].lstrip("# ")
-        print(f"{name:12} {about}")
+    from w2sd_video.render.presets import table
+
+    Console(highlight=False).print(table())
 
 
 @configs_app.command("show")

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from w2sd_video import configs
-from w2sd_video.render.config import Config, keys, parse_seeds, read_config, read_layer, resolve
+from w2sd_video.render.complaints import keys
+from w2sd_video.render.config import Config, parse_seeds
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.layers import Layer
+from w2sd_video.render.resolve import read_config, read_layer, resolve
 
 
 def settings(**data: object) -> Config:

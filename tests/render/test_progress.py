@@ -54,7 +54,7 @@ def test_lines_come_now_and_then(
         clock[0] += 4
         lines.step(Step(jobs[:1], done, 10, 2 * done))
     warning = ["the prompt is too long"]
-    lines.result(Result(jobs[0], Path("x"), None, 20, 44.0, warning))
+    lines.result(Result(jobs[0], Path("clips/a-s0.mp4"), None, 20, 44.0, warning))
     said = capsys.readouterr()
     assert said.out.splitlines() == [
         "1 clip to render; 3 already there, skipped",

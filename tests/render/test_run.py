@@ -12,11 +12,11 @@ import pytest
 import yaml
 
 from w2sd_video import cli, shapes
-from w2sd_video.render.config import read_config
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.resolve import read_config
 from w2sd_video.render.run import Result, open_folder, run, unfinished
 from w2sd_video.render.video import read_mp4
 from w2sd_video.render.worker import Step, Worker

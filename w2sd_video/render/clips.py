@@ -1,4 +1,4 @@
-"""The files of a clip. One that is there is complete: it is published whole or not at all."""
+"""The files of a clip or an image. What is there is complete: published whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from w2sd_video.render.jobs import Job, canonical
 
 
 def files(folder: Path, job: Job) -> dict[str, Path]:
-    """Every file of a job by its kind: mp4, the previews asked for, and json, which is last."""
-    kinds = dict.fromkeys(["mp4", *job.config.output.formats, "json"])
+    """Every file of a job by its kind: mp4 and the previews asked for, or png; json is last."""
+    formats = ["png"] if job.is_image else ["mp4", *job.config.output.formats]
+    kinds = dict.fromkeys([*formats, "json"])
     return {kind: folder / "clips" / f"{job.name}.{kind}" for kind in kinds}
 
 
@@ -43,11 +44,11 @@ def publish(
     """Write a clip's files beside their places, check them, and move them in.
 
     Args:
-        frames: ``(frames, height, width, 3)`` uint8.
+        frames: ``(frames, height, width, 3)`` uint8; of an image, one frame.
         measured: goes into the JSON only, as it differs from run to run.
 
     Returns:
-        the path of the MP4.
+        the path of the MP4 or PNG.
 
     Raises:
         OSError, ValueError: if a file can't be written or does not read back.
@@ -55,10 +56,14 @@ def publish(
     said = describe(job, versions)
     targets = files(folder, job)
     with _temporary(targets) as parts:
+        tags = {"title": " ".join(job.prompt.split()), "comment": canonical(said)}
+        fps = job.config.frame_rate
         for kind, part in parts.items():
-            if kind == "mp4":
-                tags = {"title": " ".join(job.prompt.split()), "comment": canonical(said)}
-                video.write_mp4(part, frames, job.config.fps, job.config.output.crf, tags)
+            if job.is_image and kind == "png":
+                video.write_png(part, frames[0], tags)
+                _check(part, job, frames.shape)
+            elif kind == "mp4":
+                video.write_mp4(part, frames, fps, job.config.output.crf, tags)
                 _check(part, job, frames.shape)
             elif kind == "json":
                 count, height, width, _ = frames.shape
@@ -66,10 +71,10 @@ def publish(
                 text = json.dumps(said | {"clip": shape, **measured}, indent=2, ensure_ascii=False)
                 part.write_text(text + "\n", "utf-8")
             else:
-                video.write_preview(part, frames, job.config.fps, kind)
+                video.write_preview(part, frames, fps, kind)
         for kind, part in parts.items():
             os.replace(part, targets[kind])
-    return targets["mp4"]
+    return next(iter(targets.values()))
 
 
 @contextmanager
@@ -84,28 +89,30 @@ def _temporary(targets: dict[str, Path]) -> Iterator[dict[str, Path]]:
 
 
 def is_whole(folder: Path, job: Job) -> bool:
-    """Whether a job's files are all there, and its video is this very job's and decodes."""
+    """Whether a job's files are all there, and what it made is its very own and decodes."""
     targets = files(folder, job)
+    made = next(iter(targets.values()))
     if not all(path.is_file() for path in targets.values()):
         return False
     try:
         shape = json.loads(targets["json"].read_text("utf-8"))["clip"]
-        _check(targets["mp4"], job, (shape["frames"], shape["height"], shape["width"], 3))
-    except (OSError, ValueError, KeyError, TypeError):
+        _check(made, job, (shape["frames"], shape["height"], shape["width"], 3))
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError):
         return False
     return True
 
 
 def _check(path: Path, job: Job, shape: tuple[int, ...]) -> None:
-    """Decode a video and compare frame count, size, fps and job.
+    """Decode a video or an image and compare frame count, size, fps and job.
 
     Raises:
         ValueError: if it is not what it should be.
     """
-    read = video.read_mp4(path)
+    read = video.read_png(path) if job.is_image else video.read_mp4(path)
     if read.frames.shape != shape:
         raise ValueError(f"{path.name} reads back as {read.frames.shape}, not {shape}")
-    if abs(read.fps - job.config.fps) > 0.01 * job.config.fps:
-        raise ValueError(f"{path.name} reads back at {read.fps} fps, not {job.config.fps}")
+    fps = 0.0 if job.is_image else job.config.frame_rate
+    if abs(read.fps - fps) > 0.01 * fps:
+        raise ValueError(f"{path.name} reads back at {read.fps} fps, not {fps}")
     if json.loads(read.tags.get("comment", "{}")).get("id") != job.id:
         raise ValueError(f"{path.name} is another job's clip")

@@ -8,13 +8,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from w2sd_video.render.config import Config, read_config, resolve
+from w2sd_video.render.config import Config
 from w2sd_video.render.dry_run import tell
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Plan, plan
 from w2sd_video.render.layers import Layer, nested, scalar
 from w2sd_video.render.progress import Reporter, reporter
 from w2sd_video.render.prompts import read_prompts
+from w2sd_video.render.resolve import read_config, resolve
 
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130  # 2, bad input, is an InputError
 

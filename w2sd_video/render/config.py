@@ -7,19 +7,19 @@ keys are refused by name. The YAML form is this module's classes, nested.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from w2sd_video.core.reflection import Mode, Reflection, Side
-from w2sd_video.render import models
-from w2sd_video.render.errors import InputError, did_you_mean
-from w2sd_video.render.layers import KeyPath, Layer, blame, merge, nested, read_text, read_yaml
+from w2sd_video.render.errors import did_you_mean
 
 MAX_SEEDS = 100_000  # of one prompt; more is a slip of the finger
 SEED_LIMIT = 2**63
+FRAME_RATE = 8.0  # where ``fps`` is not given
+
+DTYPES = ("float32", "float16", "bfloat16")
 
 Size = Annotated[int, Field(gt=0, multiple_of=8)]
 Scale = Annotated[float, Field(ge=0)]
@@ -60,6 +60,22 @@ def _steps(value: Any) -> int | float:
         raise ValueError(f"must be a number of steps or a fraction of them, got {value!r}")
     if value < 0 or (isinstance(value, float) and not value <= 1):
         raise ValueError(f"must be a fraction from 0.0 to 1.0 or a whole number, got {value!r}")
+    return value
+
+
+def _label(value: Any) -> int | str:
+    """A class by its number or name; digits are a number, however they are written."""
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        raise ValueError(f"must be the name or number of a class, got {value!r}")
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
+
+
+def _dtype(value: Any) -> str | dict[str, str]:
+    """One dtype, or one for each component."""
+    for name in value.values() if isinstance(value, dict) else [value]:
+        if name not in DTYPES:
+            near = did_you_mean(str(name), DTYPES)
+            raise ValueError(f"unknown dtype {name!r}{near} (one of {', '.join(DTYPES)})")
     return value
 
 
@@ -109,14 +125,31 @@ class Adapter(Section):
     scale: float = 1.0
 
 
+class IPAdapter(Section):
+    """An IP-Adapter, with its image encoder in ``image_encoder`` beside it."""
+
+    path: Reference
+    subfolder: Text = ""
+    weight_name: Reference
+    scale: Scale = 1.0
+
+
 class Model(Section):
-    """The pipeline to render with."""
+    """The pipeline to render with.
+
+    ``dtype`` may differ by component, as in diffusers: ``{default: bfloat16, vae: float32}``.
+    """
 
     id: Reference
+    pipeline: Text | None = None
     revision: Text | None = None
     variant: Text | None = None
-    dtype: Literal["float32", "float16", "bfloat16"] | None = None
+    dtype: Annotated[str | dict[str, str], BeforeValidator(_dtype)] | None = None
+    allow_pickle: bool = False
+    denoiser: ModelRef | None = None
     motion_adapter: ModelRef | None = None
+    controlnet: ModelRef | None = None
+    ip_adapter: IPAdapter | None = None
     adapters: dict[str, Adapter] = Field(default_factory=dict)
 
 
@@ -165,19 +198,21 @@ class Memory(Section):
     """How much is done at once."""
 
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 1
+    vae_tiling: bool = False
 
 
 class Output(Section):
-    """The files of a clip; the MP4 is always among them."""
+    """The files of a clip; the MP4 is always among them. An image is a PNG and no more."""
 
     formats: Annotated[list[Literal["mp4", "gif", "webp", "png"]], Field(min_length=1)] = ["mp4"]
     crf: Annotated[int, Field(ge=0, le=51)] = 12
 
 
 class Config(Section):
-    """Everything that settles a clip, and the seeds to render it with."""
+    """Everything that settles a clip or an image, and the seeds to render it with."""
 
     prompt: Text | None = None
+    class_labels: Annotated[int | Text, BeforeValidator(_label)] | None = None
     negative_prompt: Text | None = None
     name: Name | None = None
     seed: Annotated[int | str, BeforeValidator(_seed)] = 0
@@ -189,7 +224,15 @@ class Config(Section):
     num_frames: Annotated[int, Field(ge=1)] | None = None
     num_inference_steps: Annotated[int, Field(ge=1, le=10_000)] | None = None
     guidance_scale: Scale | None = None
-    fps: Annotated[float, Field(gt=0, le=240)] = 8.0
+    fps: Annotated[float, Field(gt=0, le=240)] | None = None
+    image: Reference | None = None
+    last_image: Reference | None = None
+    video: Reference | None = None
+    conditioning_frames: Reference | None = None
+    ip_adapter_image: Reference | None = None
+    strength: Annotated[float, Field(gt=0, le=1)] | None = None
+    controlnet_conditioning_scale: Scale | None = None
+    arguments: dict[str, Any] = Field(default_factory=dict)
     reflection: ReflectionConfig | None = None
     memory: Memory = Memory()
     output: Output = Output()
@@ -199,142 +242,13 @@ class Config(Section):
         listed = parse_seeds(self.seed)
         return listed if len(listed) > 1 else [listed[0] + i for i in range(self.samples)]
 
+    @property
+    def shows(self) -> str:
+        """What it is of, in words: the prompt, or the class."""
+        given = self.class_labels if self.prompt is None else self.prompt
+        return "" if given is None else str(given)
 
-def resolve(layers: list[Layer], merged: dict[str, Any] | None = None) -> Config:
-    """Lay the layers over one another and check the result.
-
-    Args:
-        layers: the first is the lowest.
-        merged: what ``merge`` made of them, if that is known already.
-
-    Raises:
-        InputError: naming file, line and key of the first thing wrong.
-    """
-    if merged is None:
-        merged = {}
-        for layer in layers:
-            merged = merge(merged, layer.data)
-    try:
-        config = Config.model_validate(merged)
-    except ValidationError as error:
-        # An unknown key first: a misspelt one is also why another is missing.
-        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        path = tuple(part for part in first["loc"] if isinstance(part, str))  # no list indices
-        raise blame(layers, _explain(first), path) from None
-    for path, message in _problems(config):
-        raise blame(layers, message, path)
-    return config
-
-
-def _problems(config: Config) -> Iterator[tuple[KeyPath, str]]:
-    """What single fields can't tell: keys that contradict each other or the model."""
-    if config.samples > 1 and len(parse_seeds(config.seed)) > 1:
-        yield (
-            ("samples",),
-            f"counts up from one seed, but 'seed' already lists several ({config.seed})",
-        )
-    if config.scheduler and config.scheduler.name:
-        name, known = config.scheduler.name, models.schedulers()
-        if known and name not in known:
-            yield ("scheduler", "name"), f"unknown scheduler '{name}'{did_you_mean(name, known)}"
-    references: dict[KeyPath, str | None] = {("model", "id"): config.model.id}
-    if config.model.motion_adapter:
-        references["model", "motion_adapter", "id"] = config.model.motion_adapter.id
-    for name, adapter in config.model.adapters.items():
-        references["model", "adapters", name, "path"] = adapter.path
-    if config.reflection:
-        for side in ("strong", "weak"):
-            denoiser = getattr(config.reflection, side).denoiser
-            references["reflection", side, "denoiser", "id"] = denoiser and denoiser.id
-    for path, reference in references.items():
-        if reference and (message := models.problem(reference)):
-            yield path, message
-    limits = models.LIMITS.get(config.model.id)
-    for key in ("height", "width", "num_frames") if limits else ():
-        value, allowed = getattr(config, key), getattr(limits, key)
-        if value is not None and value not in allowed:
-            can = str(allowed[0]) if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
-            yield (key,), f"the model '{config.model.id}' can do {can}, got {value}"
-
-
-def _explain(error: Any) -> str:
-    """One of pydantic's errors in this program's words."""
-    kind, value, loc = error["type"], error["input"], error["loc"]
-    if kind == "extra_forbidden":
-        return f"unknown key{_nearest_key(loc)}"
-    if kind == "missing":
-        return "is missing"
-    if kind == "literal_error":
-        valid = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-        near = did_you_mean(str(value), valid)
-        what = loc[-1] if isinstance(loc[-1], str) else "value"
-        return f"unknown {what} {value!r}{near} (one of {', '.join(valid)})"
-    message = str(error["msg"])
-    if kind == "value_error":
-        return message.removeprefix("Value error, ")
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        message = "must be a mapping of keys"
-    message = message.replace("Input should be", "must be").replace("should have", "must have")
-    message = message.replace("a valid ", "a ").replace("an integer", "a whole number")
-    message = message.replace("a integer", "a whole number").replace("a string", "text")
-    return f"{message}, got {value!r}"
-
-
-def _parts(annotation: Any) -> list[Any]:
-    """A union's members but None; anything else by itself."""
-    members = [a for a in get_args(annotation) if a is not type(None)]
-    if getattr(annotation, "__origin__", None) is dict or not members:
-        return [annotation]
-    return members
-
-
-def keys(section: Any = Config, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """The path of every key there is, outer ones first."""
-    inner = []
-    for name, info in section.model_fields.items():
-        yield (*path, name)
-        for part in _parts(info.annotation):
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                inner.append((part, (*path, name)))
-    for part, here in inner:
-        yield from keys(part, here)
-
-
-def _nearest_key(path: KeyPath) -> str:
-    """Look among the siblings first, then for a key of that name anywhere."""
-    everywhere = list(keys())
-    siblings = {p[-1]: ".".join(p) for p in everywhere if p[:-1] == path[:-1]}
-    anywhere = {p[-1]: ".".join(p) for p in reversed(everywhere)}
-    for names in (siblings, anywhere):
-        if near := did_you_mean(path[-1], names):
-            name = near.split("'")[1]
-            return near.replace(name, names[name])
-    return ""
-
-
-def read_config(source: str) -> Layer:
-    """Read a preset by its name, or a YAML file.
-
-    Raises:
-        InputError: if there is no such preset or file, or it is no mapping of keys.
-    """
-    from w2sd_video import configs
-
-    is_file = Path(source).suffix in (".yaml", ".yml") or Path(source).parts[1:]
-    if is_file or Path(source).is_file():
-        text, file = read_text(Path(source), source, "config file"), source
-    elif source in configs.names():
-        text, file = configs.read(source), f"preset {source}"
-    else:
-        near = did_you_mean(source, configs.names())
-        listed = ", ".join(configs.names())
-        raise InputError(f"unknown preset '{source}'{near} (there are: {listed})", "--config")
-    return read_layer(text, file)
-
-
-def read_layer(text: str, file: str) -> Layer:
-    """A YAML document as a layer."""
-    data, lines = read_yaml(text, file)
-    if not isinstance(data, dict):
-        raise InputError("is empty" if data is None else "must be a mapping of keys", file)
-    return Layer(nested(data, file), file, lines)
+    @property
+    def frame_rate(self) -> float:
+        """Frames a second."""
+        return FRAME_RATE if self.fps is None else self.fps

@@ -1,4 +1,4 @@
-"""``gallery.html``: every clip of a folder on one page that needs nothing but the clips."""
+"""``gallery.html``: all clips and images of a folder on one page that needs nothing but them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_gallery(folder: Path) -> Path:
         for row in ledger.rows():
             if row["state"] in counts:
                 counts[row["state"]] += 1
-                groups.setdefault(row["pair"], []).append(_card(row))
+                groups.setdefault(row["pair"], []).append(_card(row, folder))
     for cards in groups.values():
         cards.sort(key=lambda card: card["kind"])  # plain before reflected
     environment = Environment(
@@ -49,12 +49,16 @@ def write_gallery(folder: Path) -> Path:
     return path
 
 
-def _card(row: dict[str, Any]) -> dict[str, Any]:
+def _card(row: dict[str, Any], folder: Path) -> dict[str, Any]:
     config = row["config"]
+    clip = f"clips/{row['name']}.mp4"
+    image = f"clips/{row['name']}.png"  # beside a clip, a contact sheet
+    is_image = (folder / image).is_file() and not (folder / clip).is_file()
     width, height = config["width"] or SMALL, config["height"] or SMALL
     settings = {k: v for k, v in config.items() if k not in ("prompt", "seed", "samples", "name")}
     return row | {
-        "src": f"clips/{row['name']}.mp4",
+        "src": image if is_image else clip,
+        "is_image": is_image,
         "width": width,
         "height": height,
         "small": width < SMALL,

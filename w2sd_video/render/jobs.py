@@ -12,20 +12,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from w2sd_video.core.reflection import Reflection
-from w2sd_video.render import models
-from w2sd_video.render.config import Config, Model, resolve
+from w2sd_video.pipelines.catalog import MODULES, cost
+from w2sd_video.render import inputs, kinds, models
+from w2sd_video.render.config import Config, Model
 from w2sd_video.render.layers import Layer, merge
+from w2sd_video.render.resolve import resolve
 
 # Not part of a job's identity: the name, how many are rendered together, and which
 # previews are made. A sample is nothing but its seed, so the seed stands for both.
-OUTSIDE_IDENTITY = {"name", "seed", "samples", "memory", "output.formats"}
+OUTSIDE_IDENTITY = {
+    "name",
+    "seed",
+    "samples",
+    "memory.batch_size",
+    "output.formats",
+    "model.allow_pickle",
+}
 SLUG_LENGTH = 60
 PLAIN = ".plain"  # ends the name of a plain clip that stands beside a reflected one
 
 
 @dataclass(frozen=True)
 class Job:
-    """One clip to render.
+    """One clip, or image, to render.
 
     ``config`` is resolved: one prompt, one seed, one sample. ``pair`` is the identity of
     the plain clip from the same noise, whether or not that is rendered too.
@@ -50,7 +59,12 @@ class Job:
 
     @property
     def prompt(self) -> str:
-        return self.config.prompt or ""
+        """What it shows; for a class-conditional model the class."""
+        return self.config.shows
+
+    @property
+    def is_image(self) -> bool:
+        return kinds.pipeline_name(self.config.model) in kinds.IMAGES
 
     @property
     def seed(self) -> int:
@@ -86,11 +100,13 @@ def plan(base: list[Layer], rows: list[Layer], baseline: bool = False) -> Plan:
     jobs: dict[str, Job] = {}
     explicit: dict[str, Job] = {}
     repeated: list[str] = []
+    notes: dict[str, None] = {}
     for row in rows:
         layers = [*base, row]
         config = resolve(layers, merge(below, row.data))
-        if not (config.prompt and config.prompt.strip()):
+        if not config.shows.strip():
             raise row.error("is missing" if config.prompt is None else "is empty", ("prompt",))
+        notes |= dict.fromkeys(_notes(config))
         for job in _jobs_of(config, tuple(layers), baseline):
             if config.name:
                 first = explicit.setdefault(job.name.lower(), job)
@@ -105,17 +121,25 @@ def plan(base: list[Layer], rows: list[Layer], baseline: bool = False) -> Plan:
                 raise row.error(same, ("name",))
             elif job.kind == "reflected" or not config.reflection:
                 repeated.append(job.source)
-    notes = []
     if repeated:
         clips = "clip is" if len(repeated) == 1 else f"{len(repeated)} clips are"
-        notes.append(f"{clips} listed twice and rendered once, first at {repeated[0]}")
-    return Plan(_distinct(list(jobs.values())), notes)
+        notes[f"{clips} listed twice and rendered once, first at {repeated[0]}"] = None
+    return Plan(_distinct(list(jobs.values())), list(notes))
+
+
+def _notes(config: Config) -> Iterator[str]:
+    """What a person should know of a configuration that is not wrong."""
+    why = kinds.why_alone(kinds.pipeline_name(config.model), config)
+    if why and config.memory.batch_size > 1:
+        yield f"{why}, so memory.batch_size is taken as 1"
+    if config.reflection and config.reflection.strong == config.reflection.weak:
+        yield "the strong and the weak side are the same, so reflection changes next to nothing"
 
 
 def _jobs_of(config: Config, layers: tuple[Layer, ...], baseline: bool) -> Iterator[Job]:
     """A row's jobs: each seed, and its plain twin right after it."""
     seeds = config.seeds()
-    stem = config.name or slug(config.prompt or "")
+    stem = config.name or slug(config.shows)
     for seed in seeds:
         name = stem if config.name and len(seeds) == 1 else f"{stem}-s{seed}"
         clip = config.model_copy(update={"seed": seed, "samples": 1})
@@ -168,18 +192,26 @@ def identity(config: Config) -> str:
         for key in parents:
             node = node[key]
         node.pop(last)
-    references = [(config.model.id, config.model.revision)]
-    if config.model.motion_adapter:
-        references.append((config.model.motion_adapter.id, config.model.motion_adapter.revision))
-    references += [(a.path, None) for a in config.model.adapters.values()]
-    if config.reflection:
-        sides = (config.reflection.strong, config.reflection.weak)
-        references += [(s.denoiser.id, s.denoiser.revision) for s in sides if s.denoiser]
-    weights = [models.fingerprint(*reference) for reference in references]
+    for key in inputs.KEYS:  # known by their content, wherever they lie
+        settings[key] = settings[key] and inputs.fingerprint(settings[key])
+    weights = [models.fingerprint(*reference) for reference in _references(config)]
     kind = "reflected" if config.reflection else "plain"
     seed = int(config.seed)
     text = canonical({"settings": settings, "seed": seed, "kind": kind, "weights": weights})
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _references(config: Config) -> Iterator[tuple[str, str | None]]:
+    """Every place that a clip's weights come from: an id or folder, and a revision."""
+    model = config.model
+    yield model.id, model.revision
+    refs = [model.motion_adapter, model.controlnet, model.denoiser]
+    if config.reflection:
+        refs += [config.reflection.strong.denoiser, config.reflection.weak.denoiser]
+    yield from ((ref.id, ref.revision) for ref in refs if ref)
+    yield from ((lora.path, None) for lora in model.adapters.values())
+    if model.ip_adapter:
+        yield model.ip_adapter.path, None
 
 
 def batches(jobs: list[Job]) -> list[list[Job]]:
@@ -189,12 +221,16 @@ def batches(jobs: list[Job]) -> list[list[Job]]:
     """
     groups: dict[str, list[Job]] = {}
     for job in jobs:
-        settings = job.config.model_dump(mode="json", exclude={"prompt", "name", "seed"})
+        # With the same inputs, too: how several go into one call, pipelines disagree on.
+        own = {"prompt", "class_labels", "name", "seed"}
+        settings = job.config.model_dump(mode="json", exclude=own)
         groups.setdefault(canonical(settings), []).append(job)
     order = {job.id: i for i, job in enumerate(jobs)}
     chunks: list[list[Job]] = []
     for group in groups.values():
-        size = group[0].config.memory.batch_size
+        config = group[0].config
+        alone = kinds.why_alone(kinds.pipeline_name(config.model), config)
+        size = 1 if alone else config.memory.batch_size
         chunks += [group[i : i + size] for i in range(0, len(group), size)]
     first_use: dict[str, int] = {}
     for job in jobs:
@@ -210,11 +246,16 @@ def model_key(model: Model) -> str:
 def evaluations(config: Config) -> int | None:
     """How many denoiser samples one clip costs; conditional and unconditional each count.
 
-    None if the steps or the guidance are left to the pipeline.
+    None if the steps or the guidance are left to the pipeline, or there is more guidance than
+    by the prompt.
     """
-    steps, scale = config.num_inference_steps, config.guidance_scale
-    if steps is None or scale is None:
+    name = kinds.pipeline_name(config.model)
+    steps, scale = kinds.steps(name, config), kinds.true_guidance(name, config)
+    if steps is None or scale is None or kinds.has_further_guidance(name, config):
         return None
-    if config.reflection is None:
-        return Reflection(steps=0).cost(scale, steps)
-    return config.reflection.build(lambda reference: reference).cost(scale, steps)
+    reflection = Reflection(steps=0)
+    if config.reflection is not None:
+        reflection = config.reflection.build(lambda reference: reference)
+    if name not in MODULES:
+        return reflection.cost(scale, steps)
+    return cost(str(name), reflection, scale, steps)

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.inputs import KEYS as INPUT_KEYS
 
 KeyPath = tuple[str, ...]
 
@@ -22,21 +23,28 @@ KeyPath = tuple[str, ...]
 # ``model: shapes`` is ``model: {id: shapes}``.
 SHORTHANDS: dict[KeyPath, str] = {
     ("model",): "id",
+    ("model", "denoiser"): "id",
     ("model", "motion_adapter"): "id",
+    ("model", "controlnet"): "id",
     ("scheduler",): "name",
     ("reflection", "strong", "denoiser"): "id",
     ("reflection", "weak", "denoiser"): "id",
 }
-TEXT_KEYS = {"prompt", "negative_prompt", "name"}  # never read as numbers or booleans
+# Never read as numbers or booleans.
+TEXT_KEYS = {"prompt", "class_labels", "negative_prompt", "name", *INPUT_KEYS}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One source of settings: nested ``data``, and the line of each key where known."""
+    """One source of settings: nested ``data``, and the line of each key where known.
+
+    Paths of inputs in it are relative to ``folder``.
+    """
 
     data: dict[str, Any]
     file: str
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
+    folder: Path = Path()
 
     def line(self, path: KeyPath) -> int | None:
         """The line of the key, or of the nearest mapping around it."""
@@ -58,13 +66,18 @@ class Layer:
         return InputError(message, self.file, self.line(path), ".".join(path))
 
 
-def blame(layers: Sequence[Layer], message: str, path: KeyPath) -> InputError:
-    """The error, placed in the last layer that wrote the key (or most of its path).
+def guilty(layers: Sequence[Layer], path: KeyPath) -> Layer:
+    """The last layer that wrote the key, or most of its path.
 
     What no layer mentions is missing from the lowest one.
     """
-    guilty = max(reversed(layers), key=lambda layer: layer.depth(path))
-    return (guilty if guilty.depth(path) else layers[0]).error(message, path)
+    last = max(reversed(layers), key=lambda layer: layer.depth(path))
+    return last if last.depth(path) else layers[0]
+
+
+def blame(layers: Sequence[Layer], message: str, path: KeyPath) -> InputError:
+    """The error, placed in the layer that is guilty of it."""
+    return guilty(layers, path).error(message, path)
 
 
 def merge(below: dict[str, Any], above: dict[str, Any], path: KeyPath = ()) -> dict[str, Any]:

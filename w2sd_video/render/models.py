@@ -1,18 +1,25 @@
-"""What can be said about a model without loading it: names, limits, a fingerprint."""
+"""What can be said about a model without loading it: names, limits, pickles, a fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from w2sd_video.render.errors import did_you_mean
 
 # Models that ship with the package, and the weak partner of each.
 EMBEDDED = ("shapes", "shapes/weak")
+
+
+PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
+DENOISERS = ("unet", "transformer", "transformer_2")
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,57 @@ def problem(reference: str) -> str | None:
             return f"unknown model '{reference}'{did_you_mean(reference, EMBEDDED)}"
     elif reference.startswith((".", "/", "~")) and not Path(reference).expanduser().is_dir():
         return f"no such folder: {reference}"
+    return None
+
+
+@cache
+def index(reference: str, revision: str | None = None) -> dict[str, Any]:
+    """What ``model_index.json`` says, of a folder or of a hub model that was downloaded before."""
+    if reference in EMBEDDED:
+        return {"_class_name": "AnimateDiffPipeline"}
+    file: Path | str | None = Path(reference).expanduser() / "model_index.json"
+    if not Path(reference).expanduser().is_dir() and reference.count("/") == 1:
+        from huggingface_hub import try_to_load_from_cache
+
+        found = try_to_load_from_cache(reference, "model_index.json", revision=revision)
+        file = found if isinstance(found, str) else None
+    try:
+        said = json.loads(Path(file).read_text("utf-8")) if file else {}
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def labels(reference: str, revision: str | None = None) -> dict[str, int]:
+    """Class numbers by name, if the model's files tell them."""
+    said = index(reference, revision).get("id2label")
+    named = said.items() if isinstance(said, dict) else ()
+    return {n.strip(): int(number) for number, names in named for n in str(names).split(",")}
+
+
+def pickled(
+    reference: str, subfolder: str | None = None, parts: Iterable[str] | None = None
+) -> str | None:
+    """The first pickle that stands where safetensors should, of weights on this machine.
+
+    Args:
+        reference: a folder or a file; of a hub id nothing can be told.
+        parts: of a pipeline's folder, only these; all by default.
+    """
+    root = Path(reference).expanduser()
+    if root.is_file():
+        return root.name if root.suffix in PICKLES else None
+    if subfolder:
+        folders = [root / subfolder]
+    elif (root / "model_index.json").is_file():
+        wanted = index(reference) if parts is None else parts
+        folders = [root / name for name in wanted if not name.startswith("_")]
+    else:
+        folders = [root]
+    for folder in (f for f in folders if f.is_dir()):
+        files = sorted(f for f in folder.iterdir() if f.suffix in (".safetensors", *PICKLES))
+        if files and all(f.suffix in PICKLES for f in files):
+            return str(files[0].relative_to(root))
     return None
 
 
@@ -60,8 +118,9 @@ def fingerprint(reference: str, revision: str | None = None) -> str:
         root = Path(__file__).parents[1] / "shapes"
         for file in sorted(root.rglob("*.safetensors")):
             digest.update(file.read_bytes())
-    elif (root := Path(reference).expanduser()).is_dir():
-        for file in sorted(p for p in root.rglob("*") if p.suffix in (".safetensors", ".json")):
+    elif (root := Path(reference).expanduser()).exists():
+        kinds = (".safetensors", ".json", *PICKLES)
+        for file in sorted(p for p in (root, *root.rglob("*")) if p.suffix in kinds):
             status = file.stat()
             said = f"{file.relative_to(root)}|{status.st_size}|{status.st_mtime_ns};"
             digest.update(said.encode())

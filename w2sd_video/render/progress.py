@@ -105,7 +105,8 @@ class Lines:
             self.say("error", f"{count} {result.job.name}: {result.error}")
         else:
             cost = f"{result.evaluations} evaluations, {result.seconds:.1f} s"
-            self._out(f"{count} {result.job.name}.mp4  {cost}")
+            name = result.path.name if result.path else result.job.name
+            self._out(f"{count} {name}  {cost}")
 
     def say(self, level: str, message: str) -> None:
         print(f"{level}: {message}", file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def read_prompts(source: str) -> list[Layer]:
     rows = list(reader(text, file))
     if not rows:
         raise InputError("has no prompts", file)
-    return rows
+    folder = Path() if source == "-" else Path(source).parent
+    return [replace(row, folder=folder) for row in rows]
 
 
 def _row(settings: dict[str, Any], file: str, line: int) -> Layer:
@@ -60,14 +62,14 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _txt(text: str, file: str) -> Iterator[Layer]:
-    """One prompt a line; blank lines and lines that begin with # are skipped."""
+    """One prompt a line, or one class; blank lines and lines that begin with # are skipped."""
     for number, line in _lines(text):
         if not line.startswith("#"):
             yield _row({"prompt": line}, file, number)
 
 
 def _csv(text: str, file: str) -> Iterator[Layer]:
-    """A header with a ``prompt`` column; the other columns are keys."""
+    """A header with a column ``prompt`` or ``class_labels``; the other columns are keys."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     header: list[str] | None = None
     end = 0
@@ -91,7 +93,7 @@ def _csv(text: str, file: str) -> Iterator[Layer]:
 
 
 def _check_header(header: list[str], file: str, line: int) -> None:
-    if "prompt" not in header:
+    if not {"prompt", "class_labels"} & set(header):
         raise InputError("the header has no 'prompt' column", file, line)
     for i, key in enumerate(header):
         if not key:

@@ -6,14 +6,17 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from w2sd_video.pipelines.catalog import MODULES
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Job, batches
+from w2sd_video.render.kinds import pipeline_name
 from w2sd_video.render.layers import blame
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.versions import versions
@@ -26,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a job: ``path`` of its video, or ``error``."""
+    """What became of a job: ``path`` of its video or image, or ``error``."""
 
     job: Job
     path: Path | None = None
@@ -93,12 +96,27 @@ def run(
         return
     for library in ("TRANSFORMERS", "DIFFUSERS"):  # what matters to a user is said here
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
-    from w2sd_video.render.worker import Worker  # imports torch
+    from w2sd_video.render.calls import check  # these import torch
+    from w2sd_video.render.loading import pipeline_class
+    from w2sd_video.render.worker import Worker
 
+    for job in jobs:
+        if pipeline_name(job.config.model) in MODULES:
+            with _blaming(job):
+                check(pipeline_class(job.config.model), job.config)
     ledger.add(jobs)
     worker = Worker()
     for batch in batches(jobs):
         yield from _render(worker, batch, folder, ledger, on_step)
+
+
+@contextmanager
+def _blaming(job: Job) -> Iterator[None]:
+    """A complaint about a key becomes one about the file and line that gave it."""
+    try:
+        yield
+    except InputError as error:
+        raise blame(job.layers, error.message, tuple(error.key.split("."))) from None
 
 
 def _render(
@@ -112,7 +130,8 @@ def _render(
 
     ledger.start(batch)
     try:
-        rendered = worker.render(batch, on_step)
+        with _blaming(batch[0]):
+            rendered = worker.render(batch, on_step)
         for job, clip in zip(batch, rendered, strict=True):
             measured = {
                 "evaluations": clip.evaluations,
@@ -123,9 +142,8 @@ def _render(
             path = publish(folder, job, clip.frames, versions(), measured)
             ledger.done(job, clip.evaluations, clip.seconds, clip.peak_memory, versions())
             yield Result(job, path, None, clip.evaluations, clip.seconds, clip.warnings)
-    except InputError as error:
-        key = tuple(error.key.split("."))
-        raise blame(batch[0].layers, error.message, key) from None
+    except InputError:
+        raise
     except Exception as error:
         unpublished = [j for j in batch if (r := ledger.get(j.id)) and r["state"] == "running"]
         if len(batch) > 1:  # one clip may have spoilt it for the others

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import imageio.v3 as iio
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 Frames = NDArray[np.uint8]
 BT709 = 1  # in H.264's tables of matrices, primaries and transfer curves alike
@@ -69,23 +73,57 @@ def read_mp4(path: Path) -> Video:
     Raises:
         OSError or ValueError: if it is damaged or has no video in it (av's errors are both).
     """
-    reformatter = VideoReformatter()
     with av.open(path) as container:
-        if not container.streams.video:
-            raise ValueError(f"{path.name} has no video")
-        stream = container.streams.video[0]
-        frames = [
-            reformatter.reformat(
-                frame,
-                format="rgb24",
-                src_colorspace=frame.colorspace,
-                dst_color_range=ColorRange.JPEG,
-            ).to_ndarray()
-            for frame in container.decode(stream)
-        ]
-        if not frames:
-            raise ValueError(f"{path.name} has no frames")
-        return Video(np.stack(frames), float(stream.average_rate or 0), dict(container.metadata))
+        frames = np.stack(list(_decoded(container, path)))
+        rate = container.streams.video[0].average_rate
+        return Video(frames, float(rate or 0), dict(container.metadata))
+
+
+def stream_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """The frames of a video file one by one, ``(height, width, 3)``.
+
+    Raises:
+        OSError or ValueError: as ``read_mp4``.
+    """
+    with av.open(path) as container:
+        yield from _decoded(container, path)
+
+
+def _decoded(container: Any, path: Path) -> Iterator[NDArray[np.uint8]]:
+    if not container.streams.video:
+        raise ValueError(f"{path.name} has no video")
+    reformatter = VideoReformatter()
+    frame = None
+    for frame in container.decode(container.streams.video[0]):
+        pixels: Any = reformatter.reformat(
+            frame,
+            format="rgb24",
+            src_colorspace=frame.colorspace,
+            dst_color_range=ColorRange.JPEG,
+        ).to_ndarray()
+        yield pixels
+    if frame is None:
+        raise ValueError(f"{path.name} has no frames")
+
+
+def write_png(path: Path, image: NDArray[np.uint8], tags: dict[str, str]) -> None:
+    """Write one ``(height, width, 3)`` image, with text beside it in the file."""
+    info = PngInfo()
+    for name, text in tags.items():
+        info.add_itxt(name, text)
+    Image.fromarray(image).save(path, "PNG", pnginfo=info)
+
+
+def read_png(path: Path) -> Video:
+    """Read an image back as a clip of one frame.
+
+    Raises:
+        OSError, ValueError, SyntaxError: if it is damaged.
+    """
+    with Image.open(path, formats=["PNG"]) as image:
+        image.load()
+        pixels = np.asarray(image.convert("RGB"))[None]
+        return Video(pixels, 0.0, {k: str(v) for k, v in image.info.items()})
 
 
 def write_preview(path: Path, frames: Frames, fps: float, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""Jobs to frames: the one place where models are loaded and run."""
+"""Jobs to frames: the one place where models are run."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import diffusers
 import numpy as np
 import torch
 import transformers
-from diffusers import (
-    AnimateDiffPipeline,
-    DiffusionPipeline,
-    MotionAdapter,
-)
 
-from w2sd_video import pipelines, reflect
-from w2sd_video.memory.sharing import share
+from w2sd_video import reflect
+from w2sd_video.core.pipeline import Run
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
-from w2sd_video.render.config import Model, ModelRef
+from w2sd_video.render import calls, kinds
+from w2sd_video.render.config import Config, Model, ModelRef
 from w2sd_video.render.config import Scheduler as SchedulerConfig
 from w2sd_video.render.errors import InputError, did_you_mean
 from w2sd_video.render.jobs import Job, model_key
+from w2sd_video.render.loading import load_denoiser, load_pipeline
 from w2sd_video.render.video import Frames
 
 try:
@@ -38,8 +36,6 @@ except ImportError:  # Windows
 log = logging.getLogger(__name__)
 for library in (diffusers, transformers):  # the run has a progress display of its own
     library.utils.logging.disable_progress_bar()
-
-ARGUMENTS = ("height", "width", "num_frames", "num_inference_steps", "guidance_scale")
 
 
 @dataclass(frozen=True)
@@ -76,11 +72,11 @@ class Worker:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._key: Any = None
         self._pipe: Any = None
-        self._scheduler: Any = None
-        self._denoisers: dict[ModelRef, torch.nn.Module] = {}
+        self._stock: dict[str, Any] = {}  # components that a configuration may replace
+        self._denoisers: dict[ModelRef, Any] = {}
 
     def render(self, batch: list[Job], on_step: Callable[[Step], None]) -> list[Clip]:
-        """Denoise and decode jobs that differ in prompt, name and seed only.
+        """Denoise and decode jobs that differ in prompt or class, name and seed only.
 
         Each clip has its own generator, so that its noise depends on nothing but its seed.
 
@@ -90,27 +86,37 @@ class Worker:
         """
         config = batch[0].config
         pipe = self._load(config.model)
-        pipe.scheduler = _scheduler(config.scheduler, self._scheduler)
-        wanted = config.reflection
-        reflection = wanted.build(self._denoiser) if wanted else None
+        self._configure(pipe, config)
+        self._check_kind(pipe, batch[0])
+        arguments = calls.arguments(pipe, batch)
+        reflection = None
+        if config.reflection:
+            load = partial(self._denoiser, model=config.model)
+            reflection = config.reflection.build(load)
         warnings = [_cut(pipe, job.prompt) for job in batch]
-        total = config.num_inference_steps or _default(pipe, "num_inference_steps")
-        arguments = _arguments(pipe, batch)
+        total = calls.steps(pipe, config)
         self._reset_peak()
         start = time.perf_counter()
+        has_callback = "callback_on_step_end" in calls.parameters(type(pipe))
         with _refusals(), reflect(pipe, reflection) as run:
 
-            def after_step(_: Any, index: int, __: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-                on_step(Step(batch, index + 1, total, run.evaluations))
-                return kwargs
+            def tell(done: int) -> None:
+                on_step(Step(batch, done, total, run.evaluations))
 
-            on_step(Step(batch, 0, total, 0))
-            frames = pipe(**arguments, output_type="np", callback_on_step_end=after_step).frames
+            tell(0)
+            if has_callback:
+                arguments["callback_on_step_end"] = _after_step(tell)
+                output = pipe(**arguments, output_type="np")
+            else:
+                with _watched(pipe, run, tell):
+                    output = pipe(**arguments, output_type="np")
         seconds = (time.perf_counter() - start) / len(batch)
-        values = np.asarray(frames)
+        values = np.asarray(output.images if "images" in output else output.frames)
         if not np.isfinite(values).all():
             raise FloatingPointError("the clip has pixels that are not numbers; try another dtype")
         pixels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+        if "images" in output:
+            pixels = pixels[:, None]
         share, peak = round(run.evaluations / len(batch)), self._peak()
         return [
             Clip(clip, share, seconds, peak, warning)
@@ -123,16 +129,34 @@ class Worker:
         if key != self._key:
             self._key, self._pipe, self._denoisers = None, None, {}
             log.info("loading %s", model.id)
-            with _loading(f"'{model.id}'", "model.id"):
-                self._pipe = load_pipeline(model).to(self.device)
-            self._pipe.set_progress_bar_config(disable=True)
-            self._scheduler, self._key = self._pipe.scheduler, key
+            pipe = self._pipe = load_pipeline(model).to(self.device)
+            pipe.set_progress_bar_config(disable=True)
+            self._stock = {k: getattr(pipe, k) for k in ("scheduler", "guider") if hasattr(pipe, k)}
+            self._key = key
         return self._pipe
 
-    def _denoiser(self, reference: ModelRef) -> torch.nn.Module:
+    def _configure(self, pipe: Any, config: Config) -> None:
+        """Put in what belongs to this clip, and take out what belonged to the one before."""
+        pipe.scheduler = _scheduler(config.scheduler, self._stock["scheduler"])
+        if guider := self._stock.get("guider"):
+            scale = config.guidance_scale
+            pipe.guider = guider if scale is None else guider.new(guidance_scale=scale)
+        if config.memory.vae_tiling:
+            pipe.vae.enable_tiling()
+        elif hasattr(pipe.vae, "disable_tiling"):
+            pipe.vae.disable_tiling()
+
+    def _check_kind(self, pipe: Any, job: Job) -> None:
+        """See that the files planned for the job are what the pipeline makes."""
+        name = type(pipe).__name__
+        if job.is_image != (name in kinds.IMAGES):
+            what = "images" if name in kinds.IMAGES else "clips"
+            message = f"is a {name}, which makes {what}; set model.pipeline: {name}"
+            raise InputError(message, key="model.id")
+
+    def _denoiser(self, reference: ModelRef, model: Model) -> Any:
         if reference not in self._denoisers:
-            with _loading(f"the denoiser '{reference.id}'", "reflection"):
-                self._denoisers[reference] = load_denoiser(reference, self._pipe)
+            self._denoisers[reference] = load_denoiser(reference, self._pipe, model)
         return self._denoisers[reference]
 
     def _reset_peak(self) -> None:
@@ -148,14 +172,30 @@ class Worker:
         return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
 
 
+def _after_step(tell: Callable[[int], None]) -> Callable[..., dict[str, Any]]:
+    """The callback that diffusers calls after every step."""
+
+    def after_step(_: Any, index: int, __: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        tell(index + 1)
+        return kwargs
+
+    return after_step
+
+
 @contextmanager
-def _loading(what: str, key: str) -> Iterator[None]:
-    """Whatever keeps weights from being loaded, the configuration has to change."""
-    try:
+def _watched(pipe: Any, run: Run, tell: Callable[[int], None]) -> Iterator[None]:
+    """For pipelines without a callback: when the denoiser is called, all steps before are done."""
+    told = 0
+
+    def before_call(*_: Any) -> None:
+        nonlocal told
+        if run.steps > told:
+            told = run.steps
+            tell(told)
+
+    with pipe.transformer.register_forward_pre_hook(before_call):
         yield
-    except Exception as error:
-        log.debug("%s", what, exc_info=True)
-        raise InputError(f"{what} can't be loaded: {error}", key=key) from None
+    tell(run.steps)
 
 
 @contextmanager
@@ -165,49 +205,6 @@ def _refusals() -> Iterator[None]:
         yield
     except (UnsupportedScheduler, UnsupportedSide) as error:
         raise InputError(str(error), key="reflection") from None
-
-
-def load_pipeline(model: Model) -> Any:
-    """Load a pipeline, from safetensors only, with its motion adapter and LoRAs."""
-    if model.id == "shapes":
-        from w2sd_video.shapes import load_pipeline
-
-        pipe = load_pipeline("video")
-        if model.dtype:
-            pipe = pipe.to(getattr(torch, model.dtype))
-    else:
-        family: Any = DiffusionPipeline
-        where: dict[str, Any] = {"revision": model.revision, "use_safetensors": True}
-        where["torch_dtype"] = getattr(torch, model.dtype) if model.dtype else None
-        parts = {}
-        if (adapter := model.motion_adapter) is not None:
-            family = AnimateDiffPipeline
-            own = {"revision": adapter.revision, "variant": adapter.variant}
-            parts["motion_adapter"] = MotionAdapter.from_pretrained(
-                adapter.id, subfolder=adapter.subfolder, **(where | own)
-            )
-        pipe = family.from_pretrained(model.id, variant=model.variant, **parts, **where)
-    for name, lora in model.adapters.items():
-        pipe.load_lora_weights(
-            lora.path, weight_name=lora.weight_name, adapter_name=name, use_safetensors=True
-        )
-    if model.adapters:
-        scales = [lora.scale for lora in model.adapters.values()]
-        pipe.set_adapters(list(model.adapters), scales)
-    return pipe
-
-
-def load_denoiser(reference: ModelRef, pipe: Any) -> Any:
-    """Load another denoiser of the pipeline's kind, on its device and in its dtype."""
-    if reference.id == "shapes/weak":
-        from w2sd_video.shapes import load_pipeline
-
-        weak = load_pipeline("video", weak=True).unet.to(pipe.unet.device, pipe.unet.dtype)
-        share(pipe.unet, weak)
-        return weak
-    where = {key: getattr(reference, key) for key in ("subfolder", "revision", "variant")}
-    given = {key: value for key, value in where.items() if value is not None}
-    return pipelines.load_denoiser(pipe, reference.id, **given)
 
 
 def _scheduler(wanted: SchedulerConfig | None, stock: Any) -> Any:
@@ -222,27 +219,6 @@ def _scheduler(wanted: SchedulerConfig | None, stock: Any) -> Any:
             message = f"{cls.__name__} has no such setting{did_you_mean(key, valid)}"
             raise InputError(message, key=f"scheduler.{key}")
     return cls.from_config(stock.config, **changes)
-
-
-def _arguments(pipe: Any, batch: list[Job]) -> dict[str, Any]:
-    """The keyword arguments of the pipeline's call; what is None is left to its defaults."""
-    config = batch[0].config
-    arguments: dict[str, Any] = {
-        "prompt": [job.prompt for job in batch],
-        "generator": [torch.Generator("cpu").manual_seed(job.seed) for job in batch],
-    }
-    if config.negative_prompt is not None:
-        arguments["negative_prompt"] = [config.negative_prompt] * len(batch)
-    arguments |= {k: v for k in ARGUMENTS if (v := getattr(config, k)) is not None}
-    taken = inspect.signature(type(pipe).__call__).parameters
-    for key in arguments:
-        if key not in taken:
-            raise InputError(f"{type(pipe).__name__} has no such argument", key=key)
-    return arguments
-
-
-def _default(pipe: Any, argument: str) -> Any:
-    return inspect.signature(type(pipe).__call__).parameters[argument].default
 
 
 def _cut(pipe: Any, prompt: str) -> list[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Plan, batches, evaluations, plan, slug
 from w2sd_video.render.layers import Layer
 
@@ -143,3 +144,72 @@ def test_batches_load_each_model_once() -> None:
 )
 def test_cost_is_the_reflections_own(settings: dict, cost: int | None) -> None:
     assert evaluations(planned(settings).jobs[0].config) == cost
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "more", "size"),
+    [
+        ("WanPipeline", {}, 2),
+        ("LattePipeline", {}, 1),
+        ("HunyuanVideo15Pipeline", {}, 1),
+        ("AnimateDiffControlNetPipeline", {}, 1),
+        ("HunyuanVideoImageToVideoPipeline", {}, 2),
+        (
+            "HunyuanVideoImageToVideoPipeline",
+            {"arguments": {"true_cfg_scale": 4.0}, "negative_prompt": "b"},
+            1,
+        ),
+    ],
+)
+def test_some_pipelines_make_one_clip_a_call(pipeline: str, more: dict, size: int) -> None:
+    model = {"id": "org/model", "pipeline": pipeline}
+    found = planned({}, {"seed": 1}, model=model, memory={"batch_size": 2}, **more)
+    assert [len(batch) for batch in batches(found.jobs)] == [size] * (2 // size)
+    assert [note.endswith(", so memory.batch_size is taken as 1") for note in found.notes] == (
+        [] if size == 2 else [True]
+    )
+
+
+def test_classes_go_together(tmp_path) -> None:
+    rows = [{"prompt": None, "class_labels": label} for label in (3, "7", "tench")]
+    model = {"id": "org/model", "pipeline": "DiTPipeline"}
+    found = planned(*rows, model=model, memory={"batch_size": 4})
+    assert [job.name for batch in batches(found.jobs) for job in batch] == [
+        "3-s0",
+        "7-s0",
+        "tench-s0",
+    ]
+    assert len(batches(found.jobs)) == 1
+    assert all(job.is_image for job in found.jobs)
+    with pytest.raises(InputError, match="class_labels: is missing"):
+        planned({"prompt": None}, model=model)
+
+
+COSTS = [
+    ({"model": {"id": "o/m", "pipeline": "FluxPipeline"}}, 10 + 2 * 5),
+    (
+        {
+            "model": {"id": "o/m", "pipeline": "FluxPipeline"},
+            "negative_prompt": "b",
+            "arguments": {"true_cfg_scale": 4.0},
+        },
+        20 + 2 * 2 * 5,
+    ),
+    # Half of the steps are left out, and of the other five half reflect: 3 of 2 + 1 + 2.
+    ({"model": {"id": "o/m", "pipeline": "WanVideoToVideoPipeline"}, "strength": 0.5}, 15 + 2 * 2),
+    ({"model": {"id": "o/m", "pipeline": "LTX2Pipeline"}}, None),
+]
+
+
+@pytest.mark.parametrize(("settings", "cost"), COSTS)
+def test_cost_knows_the_pipeline(settings: dict, cost: int | None) -> None:
+    reflection = {"weak": {"guidance_scale": 1.0}, "steps": 0.5}
+    job = planned({**settings, "reflection": reflection}).jobs[0]
+    assert evaluations(job.config) == cost
+
+
+def test_a_reflection_of_nothing_is_said() -> None:
+    found = planned({"reflection": {"weak": {"guidance_scale": None}}})
+    assert found.notes == [
+        "the strong and the weak side are the same, so reflection changes next to nothing"
+    ]

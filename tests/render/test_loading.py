@@ -18,6 +18,7 @@ from w2sd_video.render.loading import load_denoiser, load_pipeline
 from w2sd_video.render.resolve import resolve
 
 from .. import tiny as make
+from ..tiny.unet import controlnet
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,27 @@ def test_an_image_denoiser_gets_the_motion_modules(tiny: Path, parts: Path, wher
     assert isinstance(denoiser, UNetMotionModel)
     own, loaded = pipe.unet.state_dict(), denoiser.state_dict()
     assert all(torch.equal(own[k], loaded[k]) for k in own if "motion_modules" in k)
+
+
+def test_another_denoiser_for_good(parts: Path) -> None:
+    other = parts / "other"
+    if not other.exists():
+        make.unet(seed=5).save_pretrained(other)
+    motion = ModelRef(id=str(parts / "motion"))
+    model = Model(id=str(parts / "image"), motion_adapter=motion, denoiser=ModelRef(id=str(other)))
+    pipe = load_pipeline(model)
+    assert isinstance(pipe.unet, UNetMotionModel)
+    assert torch.equal(pipe.unet.conv_in.weight, make.unet(seed=5).conv_in.weight)
+
+
+def test_motion_and_controlnet_make_another_pipeline(parts: Path) -> None:
+    if not (parts / "net").exists():
+        controlnet().save_pretrained(parts / "net")
+    net, motion = (ModelRef(id=str(parts / name)) for name in ("net", "motion"))
+    model = Model(id=str(parts / "image"), motion_adapter=motion, controlnet=net)
+    assert type(load_pipeline(model)).__name__ == "AnimateDiffControlNetPipeline"
+    model = Model(id=str(parts / "image"), controlnet=net)
+    assert type(load_pipeline(model)).__name__ == "StableDiffusionControlNetPipeline"
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from inspect import Parameter
 from typing import Any
@@ -43,6 +44,7 @@ OURS = (
     "latents",
     "kwargs",
 )
+NEED_FTFY = ("WanImageToVideoPipeline", "WanVideoToVideoPipeline")
 
 
 def check(cls: type, config: Config) -> None:
@@ -65,6 +67,10 @@ def check(cls: type, config: Config) -> None:
         if name not in free:
             near = did_you_mean(name, free)
             raise InputError(f"{cls.__name__} has no such argument{near}", key=f"arguments.{name}")
+    # Two of Wan's pipelines use ftfy without asking whether it is there.
+    if cls.__name__ in NEED_FTFY and not hasattr(sys.modules[cls.__module__], "ftfy"):
+        message = f"{cls.__name__} needs a package that is not installed: pip install ftfy"
+        raise InputError(message, key="model.pipeline")
     for key in kinds.needed(cls.__name__, config):
         if getattr(config, key) is None:
             raise InputError(f"is missing; {cls.__name__} needs it", key=key)

@@ -55,7 +55,8 @@ def _columns(job: Job) -> tuple[Any, ...]:
     config = job.config
     kind = f"{job.kind}, {config.reflection.mode}" if config.reflection else job.kind
     size = f"{_text(config.width)} x {_text(config.height)}"
-    return kind, size, _text(config.num_frames), _text(config.num_inference_steps), job.cost
+    frames = "image" if job.is_image else _text(config.num_frames)
+    return kind, size, frames, _text(config.num_inference_steps), job.cost
 
 
 def _text(value: int | None) -> str:

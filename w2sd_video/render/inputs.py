@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,18 +20,18 @@ KEYS = (*IMAGE_KEYS, *VIDEO_KEYS)
 def problem(key: str, path: str) -> str | None:
     """Why the file that a key names can't be used; None if it can.
 
-    An image is decoded whole, of a video the first frame.
+    Images are decoded whole, of a video the first frame.
     """
     if not Path(path).exists():
         return f"no such file: {path}"
+    if key in IMAGE_KEYS and Path(path).is_dir():
+        return f"is a folder, not an image: {path}"
     try:
-        if key in VIDEO_KEYS:
-            first_frame(Path(path))
-        elif Path(path).is_dir():
-            return f"is a folder, not an image: {path}"
+        if key in IMAGE_KEYS or Path(path).is_dir():
+            load(key, path)
         else:
-            load_image(Path(path))
-    except (OSError, ValueError, SyntaxError) as error:
+            next(_frames(Path(path)))
+    except Exception as error:  # decoders have many
         what = "a video or a folder of images" if key in VIDEO_KEYS else "an image"
         return f"can't be read as {what}: {path} ({_reason(error)})"
     return None
@@ -78,19 +79,13 @@ def load_frames(path: Path) -> list[Image]:
     return list(_frames(path))
 
 
-def first_frame(path: Path) -> Image:
-    """The first of ``load_frames``, without the work for the rest."""
-    return next(_frames(path))
-
-
-def _frames(path: Path) -> Any:
+def _frames(path: Path) -> Iterator[Image]:
     from PIL import Image, UnidentifiedImageError
 
     if path.is_dir():
-        files = _files(path)
-        if not files:
+        if not _files(path):
             raise ValueError("it is empty")
-        yield from map(load_image, files)
+        yield from map(load_image, _files(path))
         return
     try:
         with Image.open(path) as image:

@@ -105,7 +105,9 @@ def plan(base: list[Layer], rows: list[Layer], baseline: bool = False) -> Plan:
         layers = [*base, row]
         config = resolve(layers, merge(below, row.data))
         if not config.shows.strip():
-            raise row.error("is missing" if config.prompt is None else "is empty", ("prompt",))
+            by_class = kinds.pipeline_name(config.model) in kinds.CLASS_CONDITIONAL
+            key = "class_labels" if by_class and config.prompt is None else "prompt"
+            raise row.error("is missing" if config.prompt is None else "is empty", (key,))
         notes |= dict.fromkeys(_notes(config))
         for job in _jobs_of(config, tuple(layers), baseline):
             if config.name:

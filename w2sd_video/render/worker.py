@@ -141,10 +141,10 @@ class Worker:
         if guider := self._stock.get("guider"):
             scale = config.guidance_scale
             pipe.guider = guider if scale is None else guider.new(guidance_scale=scale)
-        if config.memory.vae_tiling:
-            pipe.vae.enable_tiling()
-        elif hasattr(pipe.vae, "disable_tiling"):
-            pipe.vae.disable_tiling()
+        if hasattr(pipe.vae, "enable_tiling"):
+            (pipe.vae.enable_tiling if config.memory.vae_tiling else pipe.vae.disable_tiling)()
+        elif config.memory.vae_tiling:
+            raise InputError(f"{type(pipe.vae).__name__} can't tile", key="memory.vae_tiling")
 
     def _check_kind(self, pipe: Any, job: Job) -> None:
         """See that the files planned for the job are what the pipeline makes."""

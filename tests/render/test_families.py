@@ -119,7 +119,7 @@ def test_an_input_that_is_missing(here: Path) -> None:
     settings = {"model": {"id": "o/m", "pipeline": "WanImageToVideoPipeline"}}
     with pytest.raises(InputError) as wrong:
         render(planned(settings))
-    assert str(wrong.value) == "c.yaml:1: image: is missing; WanImageToVideoPipeline needs it"
+    assert str(wrong.value) == "lists/l.csv:2: image: is missing; WanImageToVideoPipeline needs it"
     with Ledger(here / "out" / "ledger.sqlite") as ledger:
         assert not list(ledger.rows())
 

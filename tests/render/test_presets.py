@@ -9,17 +9,22 @@ from pathlib import Path
 
 import diffusers
 import pytest
+from peft import LoraConfig
 from rich.console import Console
 from w2sd_video.pipelines.catalog import MODULES
 
 from w2sd_video import cli, configs
 from w2sd_video.core.steps import SUPPORTED
-from w2sd_video.render import kinds, presets
+from w2sd_video.render import kinds, presets, worker
 from w2sd_video.render.calls import check, parameters
 from w2sd_video.render.config import Config
-from w2sd_video.render.jobs import evaluations
+from w2sd_video.render.jobs import evaluations, plan
+from w2sd_video.render.layers import Layer
 from w2sd_video.render.loading import pipeline_class
 from w2sd_video.render.resolve import read_config, resolve
+
+from .. import tiny
+from . import families
 
 # What a row of these has to bring.
 OF_ROWS = {"sd15-controlnet": "image", "sd15-ip-adapter": "ip_adapter_image"}
@@ -79,6 +84,40 @@ def test_its_pipeline_takes_what_it_says(name: str, config: Config) -> None:
         assert kinds.true_guidance(cls.__name__, config) == config.guidance_scale
     assert config.num_inference_steps
     assert "num_inference_steps" in parameters(cls)
+
+
+# Where the tiny pipeline is a variant of the one that the preset names.
+VARIANTS = {"wan22": "WanPipeline-2.2", "wan22-ti2v": "WanPipeline-ti2v"}
+
+
+def test_it_runs_with_tiny_weights(
+    name: str, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that a preset says but for sizes, steps and weights, on a pipeline of its kind."""
+    if config.model.ip_adapter or name == "shapes":
+        pytest.skip("takes an image encoder, or weights; see test_families and test_run")
+    kind = VARIANTS.get(name) or str(kinds.pipeline_name(config.model))
+    pipe = tiny.FAMILIES[kind].make()
+    for adapter in config.model.adapters:
+        lora = LoraConfig(r=2, target_modules=["to_q"], init_lora_weights=False)
+        pipe.unet.add_adapter(lora, adapter_name=adapter)
+    other = tiny.FAMILIES[kind].make()
+    for p in (getattr(other, "unet", None) or other.transformer).parameters():
+        p.data.mul_(1.1)
+    monkeypatch.setattr(worker, "load_pipeline", lambda model: pipe)
+    monkeypatch.setattr(worker, "load_denoiser", lambda *_, **__: other.unet)
+    small = families.settings(kind, tmp_path)
+    for key in ("model", "negative_prompt", "guidance_scale", "reflection"):
+        small.pop(key, None)
+    small["arguments"] = {k: v for k, v in small["arguments"].items() if k not in config.arguments}
+    rows = [Layer({tiny.FAMILIES[kind].prompt: tiny.FAMILIES[kind].prompts[0]}, "l")]
+    if name == "sdxl-prompt":
+        rows[0].data["reflection"] = {"weak": {"prompt": "a circle"}}
+    jobs = plan([read_config(name), Layer(small, "small")], rows, baseline=True).jobs
+    clips = [worker.Worker().render([job], lambda step: None)[0] for job in jobs]
+    assert [clip.evaluations for clip in clips] == [job.cost for job in jobs]
+    if name != "allegro":  # the tiny one's VAE paints all gray
+        assert (clips[0].frames != clips[1].frames).any()
 
 
 def test_it_says_what_it_is(name: str) -> None:

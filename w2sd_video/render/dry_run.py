@@ -54,7 +54,9 @@ def _table(jobs: list[Job]) -> Table:
 def _columns(job: Job) -> tuple[Any, ...]:
     config = job.config
     kind = f"{job.kind}, {config.reflection.mode}" if config.reflection else job.kind
-    size = f"{_text(config.width)} x {_text(config.height)}"
+    size = "default"
+    if config.width or config.height:
+        size = f"{_text(config.width)} x {_text(config.height)}"
     frames = "image" if job.is_image else _text(config.num_frames)
     return kind, size, frames, _text(config.num_inference_steps), job.cost
 

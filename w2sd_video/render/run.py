@@ -17,7 +17,7 @@ from w2sd_video.pipelines.catalog import MODULES
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Job, batches
 from w2sd_video.render.kinds import pipeline_name
-from w2sd_video.render.layers import blame
+from w2sd_video.render.layers import guilty
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.versions import versions
 
@@ -112,11 +112,17 @@ def run(
 
 @contextmanager
 def _blaming(job: Job) -> Iterator[None]:
-    """A complaint about a key becomes one about the file and line that gave it."""
+    """A complaint about a key becomes one about the file and line that gave it.
+
+    A key that none gave is the row's to give.
+    """
     try:
         yield
     except InputError as error:
-        raise blame(job.layers, error.message, tuple(error.key.split("."))) from None
+        path = tuple(error.key.split("."))
+        layer = guilty(job.layers, path)
+        layer = layer if layer.depth(path) else job.layers[-1]
+        raise layer.error(error.message, path) from None
 
 
 def _render(

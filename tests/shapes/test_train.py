@@ -12,33 +12,23 @@ from safetensors.torch import load_file
 
 from w2sd_video.shapes import models, train
 from w2sd_video.shapes.clips import scenes_of
-from w2sd_video.shapes.export import export
-from w2sd_video.shapes.optimize import Stage
+from w2sd_video.shapes.export import export_unet
 from w2sd_video.shapes.vae import normalize
 
-RECIPE = train.Recipe(
-    vae=Stage(steps=4, batch=2, rate=1e-3),
-    image=Stage(steps=4, batch=2, rate=1e-3),
-    video=Stage(steps=4, batch=1, rate=1e-3),
-    clips=4,
-    stills=2,
-)
-
-
-def silent(line: str) -> None: ...
+from .conftest import DATA, silent
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
-    train.train(folder, RECIPE, 0.5, 1, silent)
+    train.train(folder, DATA, 0.5, 1, silent)
     return folder
 
 
 @pytest.fixture(scope="module")
 def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported") / "weights"
-    export(trained, folder)
+    export_unet(trained, folder)
     return folder
 
 
@@ -68,10 +58,10 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     monkeypatch.setattr("w2sd_video.shapes.optimize.time.monotonic", lambda: next(clock))
     monkeypatch.setattr(train.Denoiser, "loss", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train.train(tmp_path, RECIPE, 0.5, 1, silent)
+        train.train(tmp_path, DATA, 0.5, 1, silent)
     assert (tmp_path / "strong" / "video.safetensors").exists()
     monkeypatch.setattr(train.Denoiser, "loss", whole)
-    train.train(tmp_path, RECIPE, 0.5, 1, silent)
+    train.train(tmp_path, DATA, 0.5, 1, silent)
     for file in ("vae", "strong/image", "strong/video", "weak/video"):
         expected = load_file(trained / f"{file}.safetensors")
         got = load_file(tmp_path / f"{file}.safetensors")
@@ -80,13 +70,13 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
 
 
 def test_the_weak_partner_is_trained_for_fewer_steps() -> None:
-    weak = RECIPE.shortened(0.5)
+    weak = DATA.shortened(0.5)
     assert (weak.image.steps, weak.video.steps, weak.vae.steps) == (2, 2, 4)
 
 
 def test_the_video_unet_is_the_image_unet_and_motion_modules() -> None:
-    denoiser = train.Denoiser(RECIPE, torch.device("cpu"))
-    video, _ = train.begin_video(denoiser, RECIPE)
+    denoiser = train.Denoiser(DATA, torch.device("cpu"))
+    video, _ = train.begin_video(denoiser, DATA)
     own = {id(p) for p in denoiser.unet.parameters()}
     for name, p in video.named_parameters():
         assert (id(p) in own) != ("motion_modules" in name), name
@@ -121,7 +111,7 @@ def test_exported_weights_are_the_averaged_ones(trained: Path, exported: Path) -
 
 
 def test_no_training_clip_has_a_held_out_caption(trained: Path) -> None:
-    recipe = replace(RECIPE, clips=300)
+    recipe = replace(DATA, clips=300)
     clips = scenes_of(recipe.clips, recipe.seed)
     assert not any(scene.held_out for scene in clips)
     assert sum(len(scene.things) == 1 for scene in clips) == 100

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from w2sd_video.shapes import WEIGHTS, load_pipeline
+from w2sd_video.shapes import FOLDERS, WEIGHTS, load_pipeline
 from w2sd_video.shapes.measure import grade_pipeline, grade_vae, held_out_pairs
 from w2sd_video.shapes.score import summary
 
@@ -23,7 +23,7 @@ def test_forty_megabytes_of_safetensors() -> None:
 
 
 def test_the_index_names_stock_classes_only() -> None:
-    index = json.loads((WEIGHTS / "model_index.json").read_text())
+    index = json.loads((FOLDERS["video"] / "model_index.json").read_text())
     assert index["_class_name"] == "AnimateDiffPipeline"
     assert {entry[0] for entry in index.values() if isinstance(entry, list)} <= {
         "diffusers",

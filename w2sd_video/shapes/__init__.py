@@ -7,36 +7,57 @@ weak = load_pipeline("video", weak=True).unet    # its weak partner, for a Side
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
-    from diffusers import AnimateDiffPipeline, StableDiffusionPipeline
+    from diffusers import DiffusionPipeline
 
 WEIGHTS = Path(__file__).parent / "weights"
 
+# The UNets' video model and image model, the video DiT, and the mixture of experts.
+Kind = Literal["video", "image", "dit", "moe"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+FOLDERS: dict[Kind, Path] = {
+    "video": WEIGHTS / "unet",
+    "image": WEIGHTS / "unet",
+    "dit": WEIGHTS / "dit",
+    "moe": WEIGHTS / "moe",
+}
 
-def load_pipeline(
-    kind: Literal["video", "image"] = "video", *, weak: bool = False
-) -> AnimateDiffPipeline | StableDiffusionPipeline:
-    """Load a shipped model into the unmodified diffusers pipeline, in float32.
+
+def load_pipeline(kind: Kind = "video", *, weak: bool = False) -> DiffusionPipeline:
+    """Load a shipped model into an unmodified pipeline, in float32.
 
     Args:
-        kind: the video model, or the image model whose layers it is built on.
-        weak: the weak partner, trained on a fraction of the steps.
+        kind: ``video`` is an AnimateDiffPipeline, and ``image`` the StableDiffusionPipeline
+            whose layers it is built on; ``dit`` is a LattePipeline; ``moe`` makes single
+            frames by class, a DiTMoEPipeline.
+        weak: the weak partner, trained on a fraction of the steps. The mixture has none: its
+            weak side are its own worst experts.
 
     Raises:
         FileNotFoundError: if the weights are not there.
+        ValueError: for the mixture's weak partner.
     """
-    if not WEIGHTS.exists():
+    if weak and kind == "moe":
+        raise ValueError("the mixture's weak side are its own: Side(experts='worst')")
+    folder = FOLDERS[kind]
+    if not folder.exists():
         raise FileNotFoundError(
-            f"no weights in {WEIGHTS}; make them with `w2sd-video shapes train FOLDER` and "
-            f"`w2sd-video shapes export FOLDER {WEIGHTS}`"
+            f"no weights in {folder}; make them with `w2sd-video shapes train FOLDER` and "
+            f"`w2sd-video shapes export FOLDER {folder}`"
         )
-    from diffusers import AnimateDiffPipeline, StableDiffusionPipeline
+    import diffusers
 
     variant = "weak" if weak else None
     if kind == "video":
-        return AnimateDiffPipeline.from_pretrained(WEIGHTS, variant=variant)
-    return StableDiffusionPipeline.from_pretrained(
-        WEIGHTS, variant=variant, safety_checker=None, requires_safety_checker=False
+        return diffusers.AnimateDiffPipeline.from_pretrained(folder, variant=variant)
+    if kind == "dit":
+        return diffusers.LattePipeline.from_pretrained(folder, variant=variant)
+    if kind == "moe":
+        from w2sd_video.pipelines.dit_moe import DiTMoEPipeline
+
+        return DiTMoEPipeline.from_pretrained(folder)
+    return diffusers.StableDiffusionPipeline.from_pretrained(
+        folder, variant=variant, safety_checker=None, requires_safety_checker=False
     )

@@ -13,11 +13,16 @@ app = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the checkpoints; about 0.7 GB.")]
+Model = Annotated[
+    Literal["unet", "dit", "moe"],
+    typer.Option(help="The UNets (image and video), the video DiT, or the mixture of experts."),
+]
 
 
 @app.command()
 def train(
     folder: Folder,
+    model: Model = "unet",
     weak: Annotated[
         float, typer.Option(help="The weak partner's share of the steps.", min=0.01, max=1.0)
     ] = 0.12,
@@ -26,30 +31,42 @@ def train(
     ] = 2,
     seed: int = 0,
 ) -> None:
-    """Train VAE, image model, video model and the weak partner; run again to resume."""
+    """Train a model and its weak partner, and first their VAE; run again to resume."""
     from dataclasses import replace
 
     from .train import Recipe
-    from .train import train as run
 
-    run(folder, replace(Recipe(), seed=seed), weak, processes, _say)
+    data = replace(Recipe(), seed=seed)
+    if model == "unet":
+        from .train import train as train_unet
+
+        train_unet(folder, data, weak, processes, _say)
+    elif model == "dit":
+        from .dit import DitRecipe, train_dit
+
+        train_dit(folder, DitRecipe(), data, weak, processes, _say)
+    else:
+        from .moe import MoeRecipe, train_moe
+
+        train_moe(folder, MoeRecipe(), data, processes, _say)
 
 
 @app.command()
 def export(
     folder: Folder,
     weights: Annotated[Path, typer.Argument(help="The diffusers folder to write.")],
+    model: Model = "unet",
 ) -> None:
     """Write trained checkpoints as a diffusers folder with a "weak" variant, in float16."""
-    from .export import export as run
+    from .export import export_dit, export_moe, export_unet
 
-    run(folder, weights)
+    {"unet": export_unet, "dit": export_dit, "moe": export_moe}[model](folder, weights)
     _say(f"wrote {weights}")
 
 
 @app.command()
 def measure(
-    kind: Annotated[Literal["video", "image", "vae"], typer.Argument()] = "video",
+    kind: Annotated[Literal["video", "image", "dit", "moe", "vae"], typer.Argument()] = "video",
     objects: Annotated[int, typer.Option(help="Objects in every prompt.", min=1, max=2)] = 1,
     pairs: Annotated[int, typer.Option(help="Prompt-seed pairs.", min=1)] = 512,
     guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 2.0,
@@ -66,7 +83,7 @@ def measure(
     from .measure import grade_pipeline, grade_vae, held_out_pairs
     from .score import summary
 
-    pipe = load_pipeline("image" if kind == "image" else "video", weak=weak)
+    pipe = load_pipeline("video" if kind == "vae" else kind, weak=weak)
     pipe.set_progress_bar_config(disable=True)
     if kind == "vae":
         means = summary(grade_vae(pipe.vae, pairs))

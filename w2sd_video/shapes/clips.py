@@ -50,6 +50,20 @@ class Clips:
         latents = torch.from_numpy(self.latents[rows].astype(np.float32))
         return latents, [self.scenes[row] for row in rows]
 
+    def stills(self, rng: np.random.Generator, count: int) -> tuple[Tensor, list[str]]:
+        """Single frames ``(count, c, h, w)``; half of the captions leave motion out."""
+        latents, scenes = self.draw(rng, count)
+        frames = latents[torch.arange(count), torch.from_numpy(rng.integers(FRAMES, size=count))]
+        captions = [
+            (scene if rng.random() < 0.5 else scene.without_motion).caption for scene in scenes
+        ]
+        return frames, captions
+
+    def of_one_thing(self) -> Clips:
+        """Only the clips that show a single object."""
+        rows = [i for i, scene in enumerate(self.scenes) if len(scene.things) == 1]
+        return Clips(self.latents[rows], [self.scenes[row] for row in rows])
+
 
 def scenes_of(count: int, seed: int) -> list[Scene]:
     """The scenes of the training clips: every third has one object, the others two."""

@@ -1,22 +1,28 @@
-"""From checkpoints to the shipped folder: one diffusers folder with a "weak" variant.
+"""From checkpoints to the shipped folders: one diffusers folder a model, in float16, with a
+"weak" variant beside the strong weights.
 
-``AnimateDiffPipeline.from_pretrained`` and ``StableDiffusionPipeline.from_pretrained`` both
-load it: the video model is the image model and a motion adapter.
+The folder of the UNets loads as ``AnimateDiffPipeline`` and as ``StableDiffusionPipeline``: the
+video model is the image model and a motion adapter.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from . import models
-from .optimize import Run, Team
+from w2sd_video.pipelines.dit_moe import DiTMoEPipeline
+
+from . import models, moe
+from .dit import DitRecipe, VideoDit
+from .optimize import Run, Stage, Team
 from .train import Denoiser, Recipe, begin_video
 from .vae import load_vae
 
-INDEX = {
+UNET = {
     "_class_name": "AnimateDiffPipeline",
     "feature_extractor": [None, None],
     "image_encoder": [None, None],
@@ -27,34 +33,79 @@ INDEX = {
     "unet": ["diffusers", "UNet2DConditionModel"],
     "vae": ["diffusers", "AutoencoderKL"],
 }
+DIT = {
+    "_class_name": "LattePipeline",
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "text_encoder": ["transformers", "T5EncoderModel"],
+    "tokenizer": ["transformers", "T5Tokenizer"],
+    "transformer": ["diffusers", "LatteTransformer3DModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+}
+PARTNERS = (("strong", None), ("weak", "weak"))  # the training's folders, and the variants
 
 
-def export(folder: Path, weights: Path) -> None:
-    """Write the averaged weights of a training folder, in float16.
+def export_unet(folder: Path, weights: Path) -> None:
+    """Write the averaged weights of the image and the video model.
 
     Args:
-        folder: where ``train`` left its checkpoints.
+        folder: where training left its checkpoints.
         weights: the folder to write; replaced as a whole.
     """
     recipe, team = Recipe(), Team()
-    temporary = weights.with_name(weights.name + ".new")
-    shutil.rmtree(temporary, ignore_errors=True)
-    vae = load_vae(folder, team)
-    for partner, variant in (("strong", None), ("weak", "weak")):
-        denoiser = Denoiser(recipe, team.device)
-        video, groups = begin_video(denoiser, recipe)
-        stage = replace(recipe.video, steps=0)
-        Run("video", stage, groups, folder / partner, team).take_averages()
-        adapter = models.make_motion_adapter()
-        motion = {k: v for k, v in video.state_dict().items() if "motion_modules" in k}
-        adapter.load_state_dict(motion)
-        denoiser.unet.half().save_pretrained(temporary / "unet", variant=variant)
-        adapter.half().save_pretrained(temporary / "motion_adapter", variant=variant)
-        # Small, and transformers loads it as it is stored while diffusers casts the rest.
-        denoiser.text_encoder.float().save_pretrained(temporary / "text_encoder", variant=variant)
-    vae.half().save_pretrained(temporary / "vae")
-    denoiser.tokenizer.save_pretrained(temporary / "tokenizer")
-    denoiser.scheduler.save_pretrained(temporary / "scheduler")
-    (temporary / "model_index.json").write_text(json.dumps(INDEX, indent=2) + "\n")
+    with _written(weights) as new:
+        for partner, variant in PARTNERS:
+            denoiser = Denoiser(recipe, team.device)
+            video, groups = begin_video(denoiser, recipe)
+            stage = replace(recipe.video, steps=0)
+            Run("video", stage, groups, folder / partner, team).take_averages()
+            adapter = models.make_motion_adapter()
+            motion = {k: v for k, v in video.state_dict().items() if "motion_modules" in k}
+            adapter.load_state_dict(motion)
+            denoiser.unet.half().save_pretrained(new / "unet", variant=variant)
+            adapter.half().save_pretrained(new / "motion_adapter", variant=variant)
+            # Small, and transformers loads it as it is stored while diffusers casts the rest.
+            denoiser.text_encoder.float().save_pretrained(new / "text_encoder", variant=variant)
+        load_vae(folder, team).half().save_pretrained(new / "vae")
+        denoiser.tokenizer.save_pretrained(new / "tokenizer")
+        denoiser.scheduler.save_pretrained(new / "scheduler")
+        (new / "model_index.json").write_text(json.dumps(UNET, indent=2) + "\n")
+
+
+def export_dit(folder: Path, weights: Path) -> None:
+    """Likewise the video DiT."""
+    team = Team()
+    with _written(weights) as new:
+        for partner, variant in PARTNERS:
+            dit = VideoDit(DitRecipe(), 0, team.device)
+            Run("dit-video", Stage(0, 0, 0.0), dit.groups, folder / partner, team).take_averages()
+            dit.transformer.half().save_pretrained(new / "transformer", variant=variant)
+            dit.text_encoder.float().save_pretrained(new / "text_encoder", variant=variant)
+        load_vae(folder, team).half().save_pretrained(new / "vae")
+        dit.tokenizer.save_pretrained(new / "tokenizer")
+        dit.scheduler.save_pretrained(new / "scheduler")
+        (new / "model_index.json").write_text(json.dumps(DIT, indent=2) + "\n")
+
+
+def export_moe(folder: Path, weights: Path) -> None:
+    """Likewise the mixture of experts, which is its own weak partner."""
+    team, transformer = Team(), moe.make_transformer()
+    Run("moe", Stage(0, 0, 0.0), [(transformer, 1.0)], folder, team).take_averages()
+    pipe = DiTMoEPipeline(
+        transformer.half(),
+        load_vae(folder, team).half(),
+        models.make_scheduler(),
+        id2label={label: caption for caption, label in moe.LABELS.items()},
+    )
+    with _written(weights) as new:
+        pipe.save_pretrained(new)
+
+
+@contextmanager
+def _written(weights: Path) -> Iterator[Path]:
+    """A folder that takes the place of ``weights`` once it is complete."""
+    new = weights.with_name(weights.name + ".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    yield new
     shutil.rmtree(weights, ignore_errors=True)
-    temporary.rename(weights)
+    new.rename(weights)

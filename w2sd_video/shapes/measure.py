@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
+from . import Kind
 from .score import Grade, grade
-from .world import FRAMES, Scene, sample_clip, sample_scene
+from .world import FRAMES, SIZE, Scene, sample_clip, sample_scene
 
 # Seeds of measurements: no training clip or noise is drawn from them.
 FIRST_SEED = 1_000_000
@@ -25,7 +26,7 @@ def grade_pipeline(
     pipe: Any,
     pairs: list[tuple[Scene, int]],
     *,
-    kind: Literal["video", "image"] = "video",
+    kind: Kind = "video",
     guidance_scale: float = 2.0,
     num_inference_steps: int = 25,
     batch: int = 8,
@@ -35,26 +36,39 @@ def grade_pipeline(
     """Sample each pair and grade what comes out.
 
     Args:
-        kind: of the pipeline; images are clips of one frame.
+        kind: of the pipeline; images are clips of one frame. The mixture of experts knows
+            scenes of one thing only.
         done: told after each batch how many pairs are graded.
         call: more arguments of the pipeline call, such as ``reflection``.
     """
+    still = kind in ("image", "moe")
     for start in range(0, len(pairs), batch):
         part = pairs[start : start + batch]
-        scenes = [scene.without_motion if kind == "image" else scene for scene, _ in part]
+        scenes = [scene.without_motion if still else scene for scene, _ in part]
         out = pipe(
-            [scene.caption for scene in scenes],
+            **_asked(kind, [scene.caption for scene in scenes]),
             guidance_scale=guidance_scale,
             num_inference_steps=num_inference_steps,
             generator=[torch.Generator().manual_seed(seed) for _, seed in part],
             output_type="np",
-            **({"num_frames": FRAMES} if kind == "video" else {}),
             **call,
         )
-        clips = out.frames if kind == "video" else out.images[:, None]
+        clips = out.images[:, None] if still else out.frames
         for clip, scene in zip(clips, scenes, strict=True):
             yield grade(np.rint(clip * 255).astype(np.uint8), scene)
         done(start + len(part))
+
+
+def _asked(kind: Kind, captions: list[str]) -> dict[str, Any]:
+    """The arguments that ask a pipeline for these captions."""
+    if kind == "moe":
+        from .moe import LABELS
+
+        return {"class_labels": [LABELS[caption] for caption in captions]}
+    if kind == "dit":
+        size = {"height": SIZE, "width": SIZE, "video_length": FRAMES}
+        return {"prompt": captions, "clean_caption": False, **size}
+    return {"prompt": captions} | ({"num_frames": FRAMES} if kind == "video" else {})
 
 
 def grade_vae(vae: Any, count: int = 512) -> Iterator[Grade]:

@@ -18,16 +18,20 @@ TEXT_WIDTH = 128
 TEXT_LENGTH = 32
 
 
-def make_tokenizer() -> CLIPTokenizer:
-    """A CLIP tokenizer that knows each word of the world as one token, and all letters."""
-    words = sorted(
+def words() -> list[str]:
+    """Every word of a caption, and a few that people may write beside them."""
+    return sorted(
         {"a", "and", "an", "on", "moving", "background", "the", "with", "two", "of"}
         | {*COLORS, *BACKGROUNDS, *SHAPES, *DIRECTIONS}
     )
+
+
+def make_tokenizer() -> CLIPTokenizer:
+    """A CLIP tokenizer that knows each word of the world as one token, and all letters."""
     letters = [chr(c) for c in range(ord("!"), ord("~") + 1) if not chr(c).isupper()]
     symbols = letters + [f"{letter}</w>" for letter in letters]
     merges: list[tuple[str, str]] = []
-    for word in words:
+    for word in words():
         parts = [*word[:-1], f"{word[-1]}</w>"]
         while len(parts) > 1:  # letter by letter from the left: "c i", "ci r", "cir c" ...
             if (parts[0], parts[1]) not in merges:

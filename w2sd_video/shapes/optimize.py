@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,6 +55,22 @@ class Team:
     def wait(self) -> None:
         if self.size > 1:
             distributed.barrier()
+
+
+def together(processes: int, work: Callable[..., None], *args: Any) -> None:
+    """Have so many processes, of one thread each, do ``work(team, *args)``."""
+    if processes == 1:
+        work(Team(), *args)
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    torch.multiprocessing.spawn(_join, (processes, port, work, args), nprocs=processes)
+
+
+def _join(rank: int, size: int, port: int, work: Callable[..., None], args: tuple[Any]) -> None:
+    torch.set_num_threads(1)
+    work(Team(rank, size, port), *args)
 
 
 class Run:
@@ -132,9 +150,9 @@ class Run:
         for key, p in self.parameters.items():
             p.data.copy_(tensors[f"weight.{key}"])
             self.averages[key] = tensors[f"average.{key}"]
-            self.optimizer.state[p] = {
-                m: tensors[f"{m}.{key}"] for m in ("step", "exp_avg", "exp_avg_sq")
-            }
+            moments = {m: f"{m}.{key}" for m in ("step", "exp_avg", "exp_avg_sq")}
+            if moments["step"] in tensors:  # not for what this stage leaves as it is
+                self.optimizer.state[p] = {m: tensors[name] for m, name in moments.items()}
 
     def take_averages(self) -> None:
         """Put the averaged weights into the modules: what is sampled from and shipped."""

@@ -9,7 +9,6 @@ data as one that was never interrupted.
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from . import models
 from .clips import Clips, encode_clips
 from .loss import velocity_loss
-from .optimize import Run, Say, Stage, Team, fit
+from .optimize import Run, Say, Stage, Team, fit, together
 from .vae import train_vae
 from .world import FRAMES
 
@@ -75,12 +74,8 @@ class Denoiser:
         return velocity_loss(predict, x, self.scheduler, rng)
 
     def stills(self, clips: Clips, rng: np.random.Generator, count: int) -> Tensor:
-        """The image model's loss on single frames; half of the captions leave motion out."""
-        latents, scenes = clips.draw(rng, count)
-        frames = latents[torch.arange(count), torch.from_numpy(rng.integers(FRAMES, size=count))]
-        captions = [
-            (scene if rng.random() < 0.5 else scene.without_motion).caption for scene in scenes
-        ]
+        """The image model's loss on single frames."""
+        frames, captions = clips.stills(rng, count)
         text = self.embed(captions, rng)
         return self.loss(self.unet, frames.to(self.device), text, rng)
 
@@ -161,23 +156,10 @@ def train(folder: Path, recipe: Recipe, weak: float, processes: int, say: Say) -
         processes: training processes, one thread each; on an accelerator use 1.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if processes == 1:
-        _work(0, 1, 0, folder, recipe, weak, say)
-        return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(
-        _work, (processes, port, folder, recipe, weak, say), nprocs=processes
-    )
+    together(processes, _work, folder, recipe, weak, say)
 
 
-def _work(
-    rank: int, size: int, port: int, folder: Path, recipe: Recipe, weak: float, say: Say
-) -> None:
-    if size > 1:
-        torch.set_num_threads(1)
-    team = Team(rank, size, port)
+def _work(team: Team, folder: Path, recipe: Recipe, weak: float, say: Say) -> None:
     vae = train_vae(recipe.vae, recipe.seed, folder, team, say)
     clips = encode_clips(vae, recipe.clips, recipe.seed, folder, team, say)
     for partner, plan in (("strong", recipe), ("weak", recipe.shortened(weak))):

@@ -34,11 +34,11 @@ def commands() -> list[str]:
 
 
 @needs_weights
-def test_python_runs_as_printed() -> None:
+def test_python_runs_as_printed(tmp_path: Path) -> None:
     for page in PAGES:
         code = "\n".join(text for name, text in blocks("python") if name == page.name)
         if code:
-            subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+            subprocess.run([sys.executable, "-c", code], check=True, timeout=300, cwd=tmp_path)
 
 
 @needs_weights

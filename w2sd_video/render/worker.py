@@ -20,7 +20,7 @@ import transformers
 from w2sd_video import reflect
 from w2sd_video.core.pipeline import Run
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
-from w2sd_video.render import calls, kinds
+from w2sd_video.render import calls, kinds, tokens
 from w2sd_video.render.config import Config, Model, ModelRef
 from w2sd_video.render.config import Scheduler as SchedulerConfig
 from w2sd_video.render.errors import InputError, did_you_mean
@@ -93,7 +93,7 @@ class Worker:
         if config.reflection:
             load = partial(self._denoiser, model=config.model)
             reflection = config.reflection.build(load)
-        warnings = [_cut(pipe, job.prompt) for job in batch]
+        warnings = [tokens.warning(pipe, job.config) for job in batch]
         total = calls.steps(pipe, config)
         self._reset_peak()
         start = time.perf_counter()
@@ -219,16 +219,3 @@ def _scheduler(wanted: SchedulerConfig | None, stock: Any) -> Any:
             message = f"{cls.__name__} has no such setting{did_you_mean(key, valid)}"
             raise InputError(message, key=f"scheduler.{key}")
     return cls.from_config(stock.config, **changes)
-
-
-def _cut(pipe: Any, prompt: str) -> list[str]:
-    """A warning if the tokenizer's limit cuts the prompt, saying what is lost."""
-    tokenizer = getattr(pipe, "tokenizer", None)
-    limit = getattr(tokenizer, "model_max_length", None)
-    if tokenizer is None or not isinstance(limit, int) or limit > 100_000:
-        return []
-    tokens = tokenizer(prompt).input_ids
-    if len(tokens) <= limit:
-        return []
-    lost = tokenizer.decode(tokens[limit - 1 : -1], skip_special_tokens=True).strip()
-    return [f"the prompt is longer than the model's {limit} tokens; cut: '{lost}'"]

@@ -153,7 +153,8 @@ def cases(key: str, tiny: Tiny, pipe: Any) -> dict[str, Case]:
             )
     if gates_of(pipe):
         found["experts"] = Case(Side(experts="worst"), {}, experts("worst"))
-    found["together"] = together(found)
+    if not key.endswith("-all"):  # its prompts stand beside a guidance that sides cannot name
+        found["together"] = together(found)
     return found
 
 
@@ -181,6 +182,8 @@ def untold(key: str, tiny: Tiny) -> set[float]:
     """Guidance scales that the stock pipeline cannot be told in a comparable way."""
     if key.endswith("-dynamic"):
         return {2.5}  # the scale changes with every step
+    if key.endswith("-all"):
+        return {0.0, 1.0, 2.5}  # other terms of guidance are on, and rescaled
     if tiny.negative_prompt is None or key == "LattePipeline":
         return {0.0}  # there is no negative prompt, or it is masked in another way
     return set()

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
 
-from w2sd_video import Reflection
+from w2sd_video import Reflection, Side
 from w2sd_video.core.reflection import MODES
 
 from .. import tiny
-from .differences import Case, add_lora, cases
+from .differences import Case, add_lora, cases, takes_guidance
 from .test_families import Subject, forced_equal
 
 FILE = Path(__file__).parents[2] / "docs" / "families.md"
@@ -52,6 +52,8 @@ def row(key: str) -> str:
     pipe = subject.tiny.make(subject.cls)
     add_lora(pipe)
     found = representative(cases(key, subject.tiny, pipe))
+    if takes_guidance(pipe):  # also where stock cannot be told the same
+        found.setdefault("guidance", Case(Side(guidance_scale=1.0)))
     cells = [
         " ".join(evaluations(pipe, subject.tiny, found[kind], mode) for mode in MODES)
         if kind in found

@@ -66,6 +66,7 @@ class Session:
         self._plain = Setting()
         self._settings: dict[Stage, Setting] = {}
         self._leave = lambda: None
+        self._begun = False  # the pipeline has prepared everything and is in its loop
         self._nth = 0  # denoiser calls of this stage so far
         self._held: tuple[Tensor, ...] = ()  # outputs of a conditional call, until the other
         self._shown: list[Arguments] | None = None  # what a preparing call has shown so far
@@ -234,7 +235,7 @@ class Session:
         self._leave()
         # The call's own setting is in force until the loop begins: the pipeline looks at its
         # denoiser to prepare what all stages share (images for an IP-Adapter, say).
-        self._enter(call if done is not None else None)
+        self._enter(call if self._begun else None)
 
     def _enter(self, call: Call | None) -> None:
         reflected = call is not None and call.reflected
@@ -261,14 +262,19 @@ class Session:
             return self._show(denoiser, given)
         if self.reflection is None:
             return self._counted(forward, given)
+        if not self._begun:
+            raise RuntimeError(
+                f"{type(self.pipe).__name__} samples without opening its progress_bar(), "
+                f"by which reflection knows that its loop begins"
+            )
         nth, self._nth = self._nth, self._nth + 1
         if self.setting.blind:
             given = _without_image(given)
         if self.setting.embedded is not None:
             guidance = torch.full_like(given["guidance"], self.setting.embedded)
             given = given | {"guidance": guidance}
-        if nth > int(self._twice):  # for guidance beyond the classifier-free kind
-            return self._counted(forward, given)
+        if nth > int(self._twice):  # for guidance beyond the classifier-free kind: conditional
+            return self._counted(forward, given | self._prompts(given, whole=not self.guided))
         if self._twice:
             return self._one_of_two(denoiser, forward, given, nth)
         return self._in_one_batch(denoiser, forward, given)
@@ -411,7 +417,8 @@ class Session:
         """The bar that ``make`` gives, advancing by sampler steps, not denoiser calls."""
         if self._shown is not None:
             return tqdm(iterable, total=total, disable=True)
-        if self.facade is not None:  # everything is prepared, and the loop begins
+        self._begun = True
+        if self.facade is not None:
             self._leave()
             self._enter(self.facade.current)
         self._bar = make(total=self.steps if iterable is not None or self.facade else total)

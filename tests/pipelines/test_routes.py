@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import AnimateDiffPipeline, DiffusionPipeline, WanPipeline
+from diffusers import (
+    AnimateDiffPipeline,
+    DiffusionPipeline,
+    StableDiffusionPipeline,
+    WanPipeline,
+)
 from diffusers.hooks import apply_group_offloading
 from w2sd_video.pipelines import (
     AnimateDiffW2SDPipeline,
@@ -16,6 +21,7 @@ from w2sd_video.pipelines import (
     WanW2SDPipeline,
     as_reflecting,
     load_denoiser,
+    reflect,
 )
 
 from w2sd_video import Reflection, Side
@@ -141,3 +147,24 @@ def test_a_deep_copy_of_a_reflecting_pipeline() -> None:
     twin = copy.deepcopy(pipe)
     assert torch.equal(frames(twin, reflection=WEAK), frames(pipe, reflection=WEAK))
     assert isinstance(twin, AnimateDiffPipeline)
+
+
+class WithoutBar(StableDiffusionPipeline):
+    """A loop of its own, as somebody may write it."""
+
+    @torch.no_grad()
+    def __call__(self, guidance_scale: float = 1.0, steps: int = 2) -> torch.Tensor:
+        self.scheduler.set_timesteps(steps)
+        x, text = torch.ones(1, 4, 8, 8), torch.zeros(1, 4, 16)
+        for t in self.scheduler.timesteps:
+            out = self.unet(x, t, encoder_hidden_states=text).sample
+            x = self.scheduler.step(out, t, x).prev_sample
+        return x
+
+
+def test_a_loop_without_a_progress_bar_is_refused() -> None:
+    pipe = tiny.stable_diffusion(WithoutBar)
+    before = pipe()
+    with reflect(pipe, WEAK), pytest.raises(RuntimeError, match="without opening its progress_bar"):
+        pipe()
+    assert torch.equal(pipe(), before)

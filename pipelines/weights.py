@@ -36,9 +36,7 @@ def load_denoiser(pipe: Any, model: str | Path, **kwargs: Any) -> Any:
     return loaded if len(loaded) > 1 else loaded[0]
 
 
-def _load(
-    pipe: Any, name: str, own: Any, model: str | Path, kwargs: dict[str, Any]
-) -> nn.Module:
+def _load(pipe: Any, name: str, own: Any, model: str | Path, kwargs: dict[str, Any]) -> nn.Module:
     alone = (Path(model) / "config.json").is_file()
     kwargs = {
         "subfolder": None if alone else name,

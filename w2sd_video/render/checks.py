@@ -34,10 +34,10 @@ def problems(config: Config) -> Iterator[Problem]:
         path = getattr(config, key)
         if path and (message := inputs.problem(key, path)):
             yield (key,), message
-    limits = models.LIMITS.get(config.model.id)
+    limits = models.limits(config.model.id)
     for key in ("height", "width", "num_frames") if limits else ():
         value, allowed = getattr(config, key), getattr(limits, key)
-        if value is not None and value not in allowed:
+        if value is not None and allowed is not None and value not in allowed:
             can = str(allowed[0]) if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
             yield (key,), f"the model '{config.model.id}' can do {can}, got {value}"
 

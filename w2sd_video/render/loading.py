@@ -13,7 +13,7 @@ import diffusers
 import torch
 from transformers import CLIPVisionModelWithProjection
 
-from w2sd_video import pipelines
+from w2sd_video import pipelines, shapes
 from w2sd_video.memory.sharing import share
 from w2sd_video.pipelines import dit_moe  # diffusers finds its transformer once this is imported
 from w2sd_video.render import kinds
@@ -35,11 +35,10 @@ def load_pipeline(model: Model) -> Any:
     Raises:
         InputError: if any of it can't be loaded.
     """
-    if model.id == "shapes":
-        from w2sd_video.shapes import load_pipeline
-
-        with _loading("'shapes'", "model.id", model):
-            pipe: Any = load_pipeline("video")
+    if model.id in shapes.MODELS:
+        kind, weak = shapes.MODELS[model.id]
+        with _loading(f"'{model.id}'", "model.id", model):
+            pipe: Any = shapes.load_pipeline(kind, weak=weak)
         if isinstance(model.dtype, str):
             pipe = pipe.to(getattr(torch, model.dtype))
     else:
@@ -73,12 +72,12 @@ def load_denoiser(reference: ModelRef, pipe: Any, model: Model) -> Any:
         InputError: if it can't be loaded.
     """
     with _loading(f"the denoiser '{reference.id}'", "reflection", model):
-        if reference.id == "shapes/weak":
-            from w2sd_video.shapes import load_pipeline
-
-            weak = load_pipeline("video", weak=True).unet.to(pipe.unet.device, pipe.unet.dtype)
-            share(pipe.unet, weak)
-            return weak
+        if reference.id in shapes.MODELS:
+            kind, weak = shapes.MODELS[reference.id]
+            name = "unet" if hasattr(pipe, "unet") else "transformer"
+            own, other = getattr(pipe, name), getattr(shapes.load_pipeline(kind, weak=weak), name)
+            share(own, other.to(own.device, own.dtype))
+            return other
         return pipelines.load_denoiser(
             pipe, reference.id, use_safetensors=_safetensors(model), **_where(reference)
         )

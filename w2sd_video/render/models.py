@@ -12,11 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from w2sd_video import shapes
 from w2sd_video.render.errors import did_you_mean
-
-# Models that ship with the package, and the weak partner of each.
-EMBEDDED = ("shapes", "shapes/weak")
-
 
 PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 DENOISERS = ("unet", "transformer", "transformer_2")
@@ -24,21 +21,32 @@ DENOISERS = ("unet", "transformer", "transformer_2")
 
 @dataclass(frozen=True)
 class Limits:
-    """The sizes a model can render."""
+    """The sizes a model can render; None where that is no question."""
 
-    height: range
-    width: range
-    num_frames: range
+    height: range = range(64, 65)
+    width: range = range(64, 65)
+    num_frames: range | None = None
 
 
-LIMITS = {"shapes": Limits(range(64, 65), range(64, 65), range(1, 17))}
+# Of the embedded models.
+LIMITS: dict[shapes.Kind, Limits] = {
+    "video": Limits(num_frames=range(1, 17)),
+    "image": Limits(),
+    "dit": Limits(num_frames=range(16, 17)),
+    "moe": Limits(),
+}
+
+
+def limits(reference: str) -> Limits | None:
+    """The sizes that a model can render, as far as they are known."""
+    return LIMITS[shapes.MODELS[reference][0]] if reference in shapes.MODELS else None
 
 
 def problem(reference: str) -> str | None:
     """Why a model reference can't be right, as far as can be seen from here."""
     if reference.split("/")[0] == "shapes":
-        if reference not in EMBEDDED:
-            return f"unknown model '{reference}'{did_you_mean(reference, EMBEDDED)}"
+        if reference not in shapes.MODELS:
+            return f"unknown model '{reference}'{did_you_mean(reference, shapes.MODELS)}"
     elif reference.startswith((".", "/", "~")) and not Path(reference).expanduser().is_dir():
         return f"no such folder: {reference}"
     return None
@@ -47,16 +55,22 @@ def problem(reference: str) -> str | None:
 @cache
 def index(reference: str, revision: str | None = None) -> dict[str, Any]:
     """What ``model_index.json`` says, of a folder or of a hub model that was downloaded before."""
-    if reference in EMBEDDED:
-        return {"_class_name": "AnimateDiffPipeline"}
-    file: Path | str | None = Path(reference).expanduser() / "model_index.json"
+    name = "model_index.json"
+    if reference in shapes.MODELS:
+        kind = shapes.MODELS[reference][0]
+        said = _read(shapes.FOLDERS[kind] / name)
+        return said | {"_class_name": shapes.PIPELINES[kind]}  # of a folder that is two of them
     if not Path(reference).expanduser().is_dir() and reference.count("/") == 1:
         from huggingface_hub import try_to_load_from_cache
 
-        found = try_to_load_from_cache(reference, "model_index.json", revision=revision)
-        file = found if isinstance(found, str) else None
+        found = try_to_load_from_cache(reference, name, revision=revision)
+        return _read(Path(found)) if isinstance(found, str) else {}
+    return _read(Path(reference).expanduser() / name)
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
-        said = json.loads(Path(file).read_text("utf-8")) if file else {}
+        said = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}
@@ -114,8 +128,8 @@ def fingerprint(reference: str, revision: str | None = None) -> str:
     files; for the embedded models their content.
     """
     digest = hashlib.sha256()
-    if reference in EMBEDDED:
-        root = Path(__file__).parents[1] / "shapes"
+    if reference in shapes.MODELS:
+        root = shapes.FOLDERS[shapes.MODELS[reference][0]]
         for file in sorted(root.rglob("*.safetensors")):
             digest.update(file.read_bytes())
     elif (root := Path(reference).expanduser()).exists():

@@ -23,6 +23,22 @@ FOLDERS: dict[Kind, Path] = {
     "dit": WEIGHTS / "dit",
     "moe": WEIGHTS / "moe",
 }
+PIPELINES: dict[Kind, str] = {
+    "video": "AnimateDiffPipeline",
+    "image": "StableDiffusionPipeline",
+    "dit": "LattePipeline",
+    "moe": "DiTMoEPipeline",
+}
+# What configurations call them: which model it is, and whether its weak partner is meant.
+MODELS: dict[str, tuple[Kind, bool]] = {
+    "shapes": ("video", False),
+    "shapes/weak": ("video", True),
+    "shapes/image": ("image", False),
+    "shapes/image/weak": ("image", True),
+    "shapes/dit": ("dit", False),
+    "shapes/dit/weak": ("dit", True),
+    "shapes/moe": ("moe", False),
+}
 
 
 def load_pipeline(kind: Kind = "video", *, weak: bool = False) -> DiffusionPipeline:

@@ -27,8 +27,8 @@ from w2sd_video.pipelines import (
 from w2sd_video import Reflection, Side
 
 from .. import tiny
+from .animatediff import add_lora, frames
 from .differences import another
-from .test_animatediff import add_lora, frames
 
 WEAK = Reflection(weak=Side(guidance_scale=1.0))
 

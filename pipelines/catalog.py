@@ -60,6 +60,14 @@ FIRST_FRAME_IS_GIVEN = {
     "LTX2ImageToVideoPipeline",
     "SanaImageToVideoPipeline",
 }
+# LTX-2's guidance beside the classifier-free one, each by further denoiser calls, and the values
+# that switch it off. It is on by default.
+LTX2_TERMS = {
+    "stg_scale": 0.0,
+    "audio_stg_scale": 0.0,
+    "modality_scale": 1.0,
+    "audio_modality_scale": 1.0,
+}
 
 
 def cost(pipeline: str, reflection: Reflection, guidance_scale: float, steps: int) -> int:

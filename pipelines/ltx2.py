@@ -10,21 +10,15 @@ from diffusers import LTX2ImageToVideoPipeline, LTX2Pipeline
 from ..core.family import Call, Family, Guidance
 from ..core.pipeline import ReflectionMixin
 from ..core.reflection import Reflection
+from .catalog import LTX2_TERMS
 from .guidance import unless_off, unnamed_in_one_call
-
-TERMS = {
-    "stg_scale": 0.0,
-    "audio_stg_scale": 0.0,
-    "modality_scale": 1.0,
-    "audio_modality_scale": 1.0,
-}
 
 
 def _further_terms(call: Call) -> bool:
-    return any(call.get(name) not in (None, off) for name, off in TERMS.items())
+    return any(call.get(name) not in (None, off) for name, off in LTX2_TERMS.items())
 
 
-_refuses_terms = unless_off(_further_terms, ", ".join(f"{k}={v}" for k, v in TERMS.items()))
+_refuses_terms = unless_off(_further_terms, ", ".join(f"{k}={v}" for k, v in LTX2_TERMS.items()))
 
 
 def _refuses(pipe: Any, call: Call, reflection: Reflection) -> str | None:

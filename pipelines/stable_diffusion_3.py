@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffusers import StableDiffusion3Pipeline
 
-from ..core.family import PROMPTS, WEIGHTS, Family
+from ..core.family import PROMPTS, WEIGHTS, Call, Family
 from ..core.pipeline import ReflectionMixin
-from .guidance import unless_off
+from ..core.reflection import Reflection
+
+
+def _refuses(pipe: Any, call: Call, reflection: Reflection) -> str | None:
+    if call.get("skip_guidance_layers") is None:
+        return None
+    return (
+        "skip_guidance_layers= takes denoiser calls for steps when it starts and stops, and a "
+        "reflected step has several; pass skip_guidance_layers=None"
+    )
 
 
 class StableDiffusion3W2SDPipeline(ReflectionMixin, StableDiffusion3Pipeline):
@@ -14,7 +25,5 @@ class StableDiffusion3W2SDPipeline(ReflectionMixin, StableDiffusion3Pipeline):
 
     family = Family(
         differences=WEIGHTS | PROMPTS | {"guidance_scale", "ip_adapter_scale"},
-        refuses=unless_off(
-            lambda call: call.get("skip_guidance_layers") is not None, "skip_guidance_layers=None"
-        ),
+        refuses=_refuses,
     )

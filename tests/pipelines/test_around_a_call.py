@@ -15,12 +15,14 @@ from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
 from w2sd_video.pipelines import (
     AnimateDiffW2SDPipeline,
+    as_reflecting,
     load_denoiser,
 )
 from w2sd_video.pipelines.animatediff import with_motion_of
 
 from w2sd_video import Reflection, Side, reflect
-from w2sd_video.core.session import Run, Session
+from w2sd_video.core.evaluation import Run
+from w2sd_video.core.session import Session
 
 from .. import tiny
 from .animatediff import GUIDANCE, add_lora, frames, state_of
@@ -275,3 +277,14 @@ def test_from_pipe_leaves_mixed_dtypes_and_takes_a_wish(stock: object) -> None:
     AnimateDiffW2SDPipeline.from_pipe(mixed)
     assert (mixed.unet.dtype, mixed.vae.dtype) == (torch.bfloat16, torch.float32)
     assert AnimateDiffW2SDPipeline.from_pipe(mixed, dtype=torch.float32).unet.dtype == torch.float32
+
+
+def test_a_controlnet_starts_and_ends_by_steps() -> None:
+    """However many denoiser calls the steps before have."""
+    family = tiny.FAMILIES["StableDiffusionControlNetPipeline"]
+    pipe = as_reflecting(family.make())
+    nothing = {"reflection": Reflection(weak=GUIDANCE, steps=2, gap=0.0)}
+    part = {"steps": 4, "control_guidance_start": 0.2, "control_guidance_end": 0.6}
+    plain = family.run(pipe, **part)
+    assert not torch.equal(plain, family.run(pipe, steps=4))
+    assert (family.run(pipe, **part, **nothing) - plain).abs().max() < 1e-5

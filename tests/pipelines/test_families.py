@@ -67,7 +67,8 @@ class Subject:
         scale = self.family.guidance.of(self.pipe, call)
         if not self.family.halves and not self.family.guidance.twice(call):
             scale = 1.0
-        return batch * self.family.cost(reflection, scale, self.pipe.run.steps)
+        name = self.tiny.stock.__name__
+        return batch * catalog.cost(name, reflection, scale, self.pipe.run.steps)
 
     @property
     def official(self) -> bool:

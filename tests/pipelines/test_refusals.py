@@ -10,6 +10,7 @@ import pytest
 from w2sd_video.pipelines import (
     UnsupportedScheduler,
     UnsupportedSide,
+    as_reflecting,
 )
 
 from w2sd_video import Reflection, Side, reflect
@@ -62,6 +63,13 @@ def test_schedulers_that_cannot_are_refused(pipe: object) -> None:
     pipe.scheduler = diffusers.HeunDiscreteScheduler()
     with pytest.raises(UnsupportedScheduler, match="HeunDiscreteScheduler evaluates the model"):
         frames(pipe, reflection=Reflection(weak=GUIDANCE))
+
+
+def test_skip_layer_guidance_is_refused() -> None:
+    family = tiny.FAMILIES["StableDiffusion3Pipeline"]
+    pipe = as_reflecting(family.make())
+    with pytest.raises(UnsupportedSide, match="pass skip_guidance_layers=None"):
+        family.run(pipe, skip_guidance_layers=[0], reflection=Reflection(weak=GUIDANCE))
 
 
 def test_an_unknown_pipeline_is_refused() -> None:

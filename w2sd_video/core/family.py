@@ -110,10 +110,6 @@ class Family:
         found = {name: getattr(pipe, name, None) for name in self.denoisers}
         return {name: module for name, module in found.items() if module is not None}
 
-    def cost(self, reflection: Reflection, guidance_scale: float, total: int) -> int:
-        """``Reflection.cost`` for this family; ``guidance_scale`` of classifier-free guidance."""
-        return reflection.cost(guidance_scale, total, halves=self.halves, direct=self.direct)
-
     def check(self, pipe: Any, call: Call, reflection: Reflection) -> None:
         """Refuse, by name, what this family or this pipeline cannot do.
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .evaluation import Run
 from .family import Family
 from .reflection import Reflection
-from .session import Run, Session
+from .session import Session
 
 # What the mixin stands before is known only when it is put there.
 if TYPE_CHECKING:

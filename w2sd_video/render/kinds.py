@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from w2sd_video.pipelines.catalog import FAMILIES, GUIDANCE_IS_AN_INPUT
+from w2sd_video.pipelines.catalog import FAMILIES, GUIDANCE_IS_AN_INPUT, LTX2_TERMS
 from w2sd_video.render import models
 from w2sd_video.render.config import Config, Model
 
@@ -40,14 +40,6 @@ INPUT_EACH = {
     "StableDiffusionControlNetPipeline",
     "StableDiffusionXLControlNetPipeline",
     "WanVideoToVideoPipeline",
-}
-
-# What LTX-2 guides with beside the prompt, and the values that switch it off.
-LTX2_FURTHER_GUIDANCE = {
-    "stg_scale": 0.0,
-    "audio_stg_scale": 0.0,
-    "modality_scale": 1.0,
-    "audio_modality_scale": 1.0,
 }
 
 # The pipeline of a model once it has a motion adapter, and then a ControlNet.
@@ -101,7 +93,7 @@ def has_further_guidance(pipeline: str | None, config: Config) -> bool:
     """Whether steps take more denoiser calls than classifier-free guidance does."""
     given = config.arguments
     if pipeline in ("LTX2Pipeline", "LTX2ImageToVideoPipeline"):
-        return any(given.get(name) != off for name, off in LTX2_FURTHER_GUIDANCE.items())
+        return any(given.get(name) != off for name, off in LTX2_TERMS.items())
     return given.get("skip_guidance_layers") is not None
 
 

@@ -15,6 +15,8 @@ from . import models
 from .optimize import Say, Team
 from .world import FRAMES, SIZE, Scene, draw, sample_clip, sample_paths, sample_scene
 
+FIRST = 4  # frames of a clip that a still with a direction in its caption is one of
+
 
 def random_frames(rng: np.random.Generator, count: int, crop: int = SIZE) -> Tensor:
     """Single frames of random scenes, ``(count, 3, crop, crop)`` in [-1, 1].
@@ -51,11 +53,19 @@ class Clips:
         return latents, [self.scenes[row] for row in rows]
 
     def stills(self, rng: np.random.Generator, count: int) -> tuple[Tensor, list[str]]:
-        """Single frames ``(count, c, h, w)``; half of the captions leave motion out."""
+        """Single frames ``(count, c, h, w)``; half of the captions leave motion out.
+
+        Of the others the frame is one of the clip's first, where things are on the side that
+        they come from. If no still depended on the words of direction, the text encoder would
+        make them one and attention pass over them, and then clips can't teach them either.
+        """
         latents, scenes = self.draw(rng, count)
-        frames = latents[torch.arange(count), torch.from_numpy(rng.integers(FRAMES, size=count))]
+        moving = rng.random(count) < 0.5
+        moments = rng.integers(np.where(moving, FIRST, FRAMES))
+        frames = latents[torch.arange(count), torch.from_numpy(moments)]
         captions = [
-            (scene if rng.random() < 0.5 else scene.without_motion).caption for scene in scenes
+            (scene if told else scene.without_motion).caption
+            for scene, told in zip(scenes, moving, strict=True)
         ]
         return frames, captions
 

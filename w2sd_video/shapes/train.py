@@ -33,9 +33,10 @@ class Recipe:
 
     vae: Stage = Stage(steps=7000, batch=8, rate=1.5e-3)
     image: Stage = Stage(steps=8000, batch=32, rate=6e-4, average=0.999)
-    video: Stage = Stage(steps=3000, batch=8, rate=8e-4)
+    video: Stage = Stage(steps=2100, batch=8, rate=8e-4)
     clips: int = 10_000  # rendered and encoded once; every third shows one object
     stills: int = 16  # frames beside every batch of clips, to keep the image model alive
+    alone: int = 700  # first steps of the video stage, on clips of one thing
     caption_dropout: float = 0.1
     seed: int = 0
 
@@ -45,6 +46,7 @@ class Recipe:
             self,
             image=replace(self.image, steps=round(self.image.steps * fraction)),
             video=replace(self.video, steps=round(self.video.steps * fraction)),
+            alone=round(self.alone * fraction),
         )
 
 
@@ -115,9 +117,12 @@ def train_video(
     """
     video, groups = begin_video(denoiser, recipe)
     run = Run("video", recipe.video, groups, folder, team)
+    single = clips.of_one_thing()
 
     def loss_of(rng: np.random.Generator) -> Tensor:
-        latents, scenes = clips.draw(rng, recipe.video.batch)
+        # What a direction is shows soonest where there is one thing to move.
+        source = single if run.step < recipe.alone else clips
+        latents, scenes = source.draw(rng, recipe.video.batch)
         text = denoiser.embed([s.caption for s in scenes], rng).repeat_interleave(FRAMES, dim=0)
         x = latents.transpose(1, 2).to(denoiser.device)
         moving = denoiser.loss(video, x, text, rng)

@@ -39,7 +39,8 @@ class Encoder:
         """For the first call and for the second; None leaves a prompt as the call has it."""
         key = repr((prompt, negative_prompt))
         if key not in self._encoded:
-            self._shown = shown = []
+            shown: list[Arguments] = []
+            self._shown = shown
             call = replaced(self._call, prompt, negative_prompt)
             try:
                 with _same_randomness_after(call.get("generator")), suppress(_Shown):

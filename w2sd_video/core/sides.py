@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from . import lora
@@ -143,13 +144,20 @@ def _fitting(pipe: Any, family: Family, given: Any) -> dict[str, nn.Module]:
     fitted = {}
     for (name, mine), module in zip(own.items(), modules, strict=True):
         fitted[name] = module = family.fit(pipe, module)
-        if module.dtype != mine.dtype or module.device.type != device.type:
+        there = _runs_on(module)
+        if module.dtype != mine.dtype or there.type != device.type:
             raise UnsupportedSide(
-                f"the side's denoiser is {module.dtype} on {module.device}, the pipeline's "
+                f"the side's denoiser is {module.dtype} on {there}, the pipeline's "
                 f"{mine.dtype} on {device}; move it first: "
                 f"denoiser.to({str(device)!r}, {mine.dtype})"
             )
     return fitted
+
+
+def _runs_on(module: Any) -> torch.device:
+    """Where a module runs, which is not where it is while it is offloaded."""
+    device = getattr(getattr(module, "_hf_hook", None), "execution_device", None)
+    return torch.device(device or module.device)
 
 
 def _image_prompts(modules: dict[str, nn.Module], scale: float) -> Iterator[tuple[Any, str, Any]]:

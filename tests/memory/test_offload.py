@@ -1,0 +1,136 @@
+"""Weights come when they are needed, and no more of them than there is room for.
+
+"cpu" stands for the accelerator. What is not there is hidden behind NaN, so that a weight that
+was not brought shows in the result.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from w2sd_video.pipelines import as_reflecting
+
+from w2sd_video import Reflection, Side
+from w2sd_video.memory import offload
+from w2sd_video.memory.offload import Residency
+from w2sd_video.memory.sharing import share
+
+from .. import tiny
+
+
+@pytest.fixture(autouse=True)
+def _hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hiding(self: offload.Weight, value: torch.Tensor) -> None:
+        for user in self.users:  # pipelines read some buffers themselves, wherever they are
+            hide = value is self.master and isinstance(user, nn.Parameter)
+            user.data = torch.full_like(value, torch.nan) if hide else value
+
+    monkeypatch.setattr(offload.Weight, "put", hiding)
+
+
+class Models:
+    """Of layers of 400 bytes each, to be run in any order."""
+
+    def __init__(self, *names: str, layers: int = 3) -> None:
+        self.models = {
+            name: nn.Sequential(nn.ModuleList(nn.Linear(10, 10, bias=False) for _ in range(layers)))
+            for name in names
+        }
+
+    def run(self, residency: Residency, order: str) -> int:
+        """How many layers had to be brought."""
+        before = residency.moved
+        for name in order:
+            for layer in self.models[name][0]:
+                assert bool(layer(torch.ones(10)).isfinite().all())
+        return (residency.moved - before) // 400
+
+
+def test_a_pair_that_fits_is_brought_once() -> None:
+    pair = Models("s", "w")
+    residency = Residency(pair.models, "cpu", 2400, blocks=True)
+    assert pair.run(residency, "sws") == 6
+    assert pair.run(residency, "sws" * 3) == 0
+    assert residency.peak == 2400
+
+
+# Of six layers, by how many fit: what a step brings, at most, once steps are known. Giving up
+# what was used longest ago would bring 9, 9, 9 and 6.
+@pytest.mark.parametrize(("fit", "most"), [(2, 6), (3, 4), (4, 3), (5, 2)])
+def test_what_is_needed_last_makes_room(fit: int, most: int) -> None:
+    pair = Models("s", "w")
+    residency = Residency(pair.models, "cpu", fit * 400, blocks=True)
+    pair.run(residency, "sws" * 2)
+    assert max(pair.run(residency, "sws") for _ in range(6)) <= most
+    assert residency.peak == fit * 400
+
+
+def test_the_end_of_reflection_is_noticed() -> None:
+    """Plain steps follow on reflected ones; what they need stays."""
+    pair = Models("s", "w")
+    residency = Residency(pair.models, "cpu", 1600, blocks=True)
+    pair.run(residency, "sws" * 4)
+    pair.run(residency, "ss")
+    assert pair.run(residency, "sss") == 0
+
+
+def test_shared_weights_are_there_once() -> None:
+    pair = Models("s", "w")
+    for layer in (0, 2):
+        pair.models["w"][0][layer].load_state_dict(pair.models["s"][0][layer].state_dict())
+    share(pair.models["s"], pair.models["w"])
+    residency = Residency(pair.models, "cpu", 1600)
+    for model in pair.models.values():  # whole models; only the middle layers differ
+
+        def forward(x: torch.Tensor, layers: nn.ModuleList = model[0]) -> torch.Tensor:
+            return layers[2](layers[1](layers[0](x)))
+
+        model._old_forward = forward
+    for name in "sws":
+        assert bool(pair.models[name](torch.ones(10)).isfinite().all())
+    assert residency.peak == residency.moved == 1600
+
+
+def test_whatever_does_not_fit_is_named() -> None:
+    with pytest.raises(ValueError, match=r"s\.0\.0 needs 0 MiB of weights at once"):
+        Residency(Models("s").models, "cpu", 399, blocks=True)
+
+
+def parts(pipe: Any) -> dict[str, nn.Module]:
+    return {k: part for k, part in pipe.components.items() if isinstance(part, nn.Module)}
+
+
+def most_at_once(models: dict[str, nn.Module], blocks: bool) -> int:
+    """The smallest budget there can be."""
+    weights: dict[tuple[Any, ...], offload.Weight] = {}
+    units = [u for k, m in models.items() for _, u in offload._units(k, m, blocks, weights)]
+    return max(unit.missing + (unit.around.missing if unit.around else 0) for unit in units)
+
+
+@pytest.mark.parametrize("blocks", [False, True], ids=["model", "block"])
+@pytest.mark.parametrize("key", tiny.FAMILIES)
+def test_every_family(key: str, blocks: bool) -> None:
+    family = tiny.FAMILIES[key]
+    pipe = as_reflecting(family.make())
+    weak = []
+    for name in pipe.family.modules(pipe):
+        other = copy.deepcopy(getattr(pipe, name))
+        with torch.no_grad():
+            next(p for p in other.parameters() if p.ndim > 1).mul_(1.1)
+        share(getattr(pipe, name), other)
+        weak.append(other)
+    reflection = Reflection(weak=Side(denoiser=tuple(weak)))
+    plain, reflected = family.run(pipe), family.run(pipe, reflection=reflection)
+    models = parts(pipe) | {f"weak {i}": module for i, module in enumerate(weak)}
+    budget = most_at_once(models, blocks)
+    residency = Residency(models, "cpu", budget, blocks)
+    assert torch.equal(family.run(pipe), plain)
+    assert torch.equal(family.run(pipe, reflection=reflection), reflected)
+    assert residency.peak <= budget
+    residency.remove()
+    assert residency.resident == 0
+    assert not any(hasattr(part, "_hf_hook") for m in models.values() for part in m.modules())

@@ -83,6 +83,7 @@ def test_shared_weights_are_there_once() -> None:
     for layer in (0, 2):
         pair.models["w"][0][layer].load_state_dict(pair.models["s"][0][layer].state_dict())
     share(pair.models["s"], pair.models["w"])
+    assert offload.total(pair.models) == 1600
     residency = Residency(pair.models, "cpu", 1600)
     for model in pair.models.values():  # whole models; only the middle layers differ
 
@@ -104,13 +105,6 @@ def parts(pipe: Any) -> dict[str, nn.Module]:
     return {k: part for k, part in pipe.components.items() if isinstance(part, nn.Module)}
 
 
-def most_at_once(models: dict[str, nn.Module], blocks: bool) -> int:
-    """The smallest budget there can be."""
-    weights: dict[tuple[Any, ...], offload.Weight] = {}
-    units = [u for k, m in models.items() for _, u in offload._units(k, m, blocks, weights)]
-    return max(unit.missing + (unit.around.missing if unit.around else 0) for unit in units)
-
-
 @pytest.mark.parametrize("blocks", [False, True], ids=["model", "block"])
 @pytest.mark.parametrize("key", tiny.FAMILIES)
 def test_every_family(key: str, blocks: bool) -> None:
@@ -126,7 +120,7 @@ def test_every_family(key: str, blocks: bool) -> None:
     reflection = Reflection(weak=Side(denoiser=tuple(weak)))
     plain, reflected = family.run(pipe), family.run(pipe, reflection=reflection)
     models = parts(pipe) | {f"weak {i}": module for i, module in enumerate(weak)}
-    budget = most_at_once(models, blocks)
+    budget = offload.least(models, blocks)
     residency = Residency(models, "cpu", budget, blocks)
     assert torch.equal(family.run(pipe), plain)
     assert torch.equal(family.run(pipe, reflection=reflection), reflected)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from w2sd_video.pipelines.catalog import MODULES
 
 from w2sd_video.render import kinds, worker
+from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import batches
 from w2sd_video.render.worker import Step, Worker
 
@@ -48,3 +50,47 @@ def test_a_family(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             assert (seen[job.name] != seen[f"{job.name}.plain"]).any()
     alone = kinds.why_alone(kinds.pipeline_name(jobs[0].config.model), jobs[0].config)
     assert len(batches(jobs)) == (len(jobs) if alone or count == 1 else len(jobs) // 2)
+
+
+def test_out_of_memory_is_tried_once_more_with_less(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tiny.FAMILIES["AnimateDiffPipeline"].make()
+    forward, left = pipe.unet.forward, [torch.OutOfMemoryError("no room")]
+
+    def failing(*args: Any, **kwargs: Any) -> Any:
+        if left:
+            raise left.pop()
+        return forward(*args, **kwargs)
+
+    pipe.unet.forward = failing
+    monkeypatch.setattr(worker, "load_pipeline", lambda model: pipe)
+    monkeypatch.setattr("w2sd_video.memory.plan.PIECES", (None, 8192, 2048))
+    jobs = families.jobs(
+        "AnimateDiffPipeline", families.settings("AnimateDiffPipeline", tmp_path, batch=2), 2
+    )
+    batch = batches(jobs)[0]
+    work = Worker()
+    clips = work.render(batch, lambda step: None)
+    assert all("pieces of 0 MiB" in clip.plan for clip in clips)
+    assert all("ran out of memory, and was rendered with" in clip.warnings[-1] for clip in clips)
+    again = work.render(batch, lambda step: None)  # the plan that worked stays
+    assert [clip.plan for clip in again] == [clip.plan for clip in clips]
+    assert not any(clip.warnings for clip in again)
+    left.extend([torch.OutOfMemoryError("no room")] * 2)
+    with pytest.raises((torch.OutOfMemoryError, MemoryError)):
+        work.render(batch, lambda step: None)
+
+
+def test_what_does_not_fit_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        worker, "load_pipeline", lambda model: tiny.FAMILIES["AnimateDiffPipeline"].make()
+    )
+    settings = families.settings("AnimateDiffPipeline", tmp_path, batch=1)
+    settings |= {"height": 1024, "width": 1024}
+    settings["memory"] |= {"limit": 1}
+    steps: list[Step] = []
+    with pytest.raises(InputError, match="and there are 1 MiB") as error:
+        Worker().render(families.jobs("AnimateDiffPipeline", settings, 1)[:1], steps.append)
+    assert error.value.key == "memory"
+    assert not steps

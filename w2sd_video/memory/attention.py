@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from diffusers.models.attention import FeedForward
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.nn.attention import SDPBackend
 from torch.overrides import TorchFunctionMode
 
@@ -64,7 +65,7 @@ def _feed_forward(
     size = budget // (sum(widths) * x.element_size())
     if len(tokens) <= size:
         return forward(x, *args, **kwargs)
-    out = _pieces(lambda part: forward(tokens[part], *args, **kwargs), len(tokens), size)
+    out = _pieces(lambda part: forward(tokens[part], *args, **kwargs), tokens, size)
     return out.reshape(*x.shape[:-1], -1)
 
 
@@ -85,7 +86,7 @@ def _attention(
         size = budget // projections
         if rows <= size or not _divisible(given, rows) or len(args) > len(ROWS):
             return forward(hidden_states, *args, **kwargs)
-        return _pieces(piece, rows, size)
+        return _pieces(piece, hidden_states, size)
 
 
 def _held(layer: Any, row: Tensor, context: Any) -> tuple[int, int]:
@@ -114,22 +115,25 @@ def _cut(value: Any, rows: int, part: slice) -> Any:
     return value[part] if isinstance(value, Tensor) and len(value) == rows else value
 
 
-def _pieces(evaluate: Callable[[slice], Any], total: int, size: int) -> Any:
-    """The outputs of all pieces of ``size`` rows, joined; a tuple's one by one."""
+def _pieces(evaluate: Callable[[slice], Any], x: Tensor, size: int) -> Any:
+    """The outputs of all pieces of ``size`` rows of ``x``, joined; a tuple's one by one."""
     whole: list[Tensor] = []
-    for part in _parts(total, size):
+    for part in _parts(x, 0, size):
         got = evaluate(part)
         tensors = got if isinstance(got, tuple) else (got,)
         if not whole:  # written into, so that pieces and whole are never there together
-            whole = [tensor.new_empty((total, *tensor.shape[1:])) for tensor in tensors]
+            whole = [tensor.new_empty((len(x), *tensor.shape[1:])) for tensor in tensors]
         for out, tensor in zip(whole, tensors, strict=True):
             out[part] = tensor
     return tuple(whole) if isinstance(got, tuple) else whole[0]
 
 
-def _parts(total: int, size: int) -> Iterator[slice]:
-    size = max(1, size)
-    return (slice(start, min(start + size, total)) for start in range(0, total, size))
+def _parts(x: Tensor, axis: int, size: int) -> Iterator[slice]:
+    total, size = x.shape[axis], max(1, size)
+    for start in range(0, total, size):
+        yield slice(start, min(start + size, total))
+        if isinstance(x, FakeTensor):  # a rehearsal: the others are like the first
+            return
 
 
 class _Scores(TorchFunctionMode):
@@ -174,10 +178,9 @@ def _by_scores(
         return F.scaled_dot_product_attention(
             query, key, value, attn_mask, dropout_p, is_causal, **how
         )
-    axis = axes[0]
-    total = query.shape[axis]
+    axis, total = axes[0], query.shape[axes[0]]
     out = _shaped_like(query, value.shape[-1])
-    for part in _parts(total, total * budget // scores):
+    for part in _parts(query, axis, total * budget // scores):
         at = (slice(None),) * axis + (part,)
         keys, values = (key, value) if axis == 2 else (key[at], value[at])
         mask = attn_mask
@@ -204,5 +207,15 @@ def _fused(
     how: dict[str, Any],
 ) -> bool:
     """Whether torch evaluates this with a kernel that never holds all scores."""
-    choice = torch._fused_sdp_choice(query, key, value, mask, 0.0, is_causal, **how)
+    with unset_fake_temporarily():  # which would always say no
+        tensors = [t if t is None else _stand_in(t) for t in (query, key, value, mask)]
+        choice = torch._fused_sdp_choice(*tensors, 0.0, is_causal, **how)
     return choice != SDPBackend.MATH.value
+
+
+def _stand_in(tensor: Tensor) -> Tensor:
+    """Something of the same shape and kind, in the memory of one row, if that has no content."""
+    if not isinstance(tensor, FakeTensor):
+        return tensor
+    row = torch.empty(tensor.shape[-1], dtype=tensor.dtype, device=tensor.device)
+    return row.expand(tensor.shape)

@@ -51,11 +51,6 @@ class Unit:
         """Bytes that would have to be brought."""
         return sum(weight.bytes for weight in self.weights if weight.copy is None)
 
-    @property
-    def lone(self) -> int:
-        """Bytes that are there for nothing else."""
-        return sum(weight.bytes for weight in self.weights if weight.holders == 1)
-
 
 class Residency:
     """Keeps the weights of several models within a budget on one device.
@@ -91,13 +86,12 @@ class Residency:
         weights: dict[tuple[Any, ...], Weight] = {}
         for name, model in models.items():
             self._units += _units(name, model, blocks, weights)
-        for _, unit in self._units:
-            together = unit.missing + (unit.around.missing if unit.around else 0)
-            if together > budget:
-                raise ValueError(
-                    f"{unit.name} needs {_mib(together)} of weights at once, and there is room "
-                    f"for {_mib(budget)}"
-                )
+        largest = max((unit for _, unit in self._units), key=_at_once)
+        if _at_once(largest) > budget:
+            raise ValueError(
+                f"{largest.name} needs {_mib(_at_once(largest))} of weights at once, and there is "
+                f"room for {_mib(budget)}"
+            )
         for weight in weights.values():
             if self._stream is not None:
                 weight.master = weight.master.pin_memory()
@@ -195,6 +189,27 @@ class Residency:
                 weight.put(weight.master)
                 weight.copy = None
                 self.resident -= weight.bytes
+
+
+def least(models: Mapping[str, nn.Module], blocks: bool = False) -> int:
+    """The smallest budget that these models can run with, in bytes."""
+    weights: dict[tuple[Any, ...], Weight] = {}
+    units = [u for name, model in models.items() for _, u in _units(name, model, blocks, weights)]
+    return max(_at_once(unit) for unit in units)
+
+
+def total(models: Mapping[str, nn.Module]) -> int:
+    """Bytes of all weights, those that models share once."""
+    weights: dict[tuple[Any, ...], Weight] = {}
+    for model in models.values():
+        _weights(_tensors(model), weights)
+    return sum(weight.bytes for weight in weights.values())
+
+
+def _at_once(unit: Unit) -> int:
+    """Bytes without which a unit cannot run."""
+    together = {id(w): w for w in [*unit.weights, *(unit.around.weights if unit.around else [])]}
+    return sum(weight.bytes for weight in together.values())
 
 
 class _Need(ModelHook):  # type: ignore[misc]

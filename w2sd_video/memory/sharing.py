@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
@@ -30,6 +32,17 @@ def share(keep: nn.Module, other: nn.Module) -> int:
             tensor.data = twin.data
             saved += tensor.numel() * tensor.element_size()
     return saved
+
+
+def move(modules: Iterable[nn.Module], device: torch.device | str) -> None:
+    """Move modules to a device; what they share is shared there, too."""
+    moved: dict[tuple[object, ...], torch.Tensor] = {}
+    for module in modules:
+        for tensor in _tensors(module).values():
+            key = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+            if key not in moved:
+                moved[key] = tensor.data.to(device)
+            tensor.data = moved[key]
 
 
 def _tensors(module: nn.Module) -> dict[str, torch.Tensor]:

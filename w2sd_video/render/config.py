@@ -23,6 +23,7 @@ DTYPES = ("float32", "float16", "bfloat16")
 
 Size = Annotated[int, Field(gt=0, multiple_of=8)]
 Scale = Annotated[float, Field(ge=0)]
+Mebibytes = Annotated[int, Field(ge=1)]
 
 
 def parse_seeds(spec: int | str) -> list[int]:
@@ -77,6 +78,11 @@ def _dtype(value: Any) -> str | dict[str, str]:
             near = did_you_mean(str(name), DTYPES)
             raise ValueError(f"unknown dtype {name!r}{near} (one of {', '.join(DTYPES)})")
     return value
+
+
+def _off(value: Any) -> Any:
+    """YAML reads a bare off as false."""
+    return "off" if value is False else value
 
 
 def _text(value: str) -> str:
@@ -195,9 +201,15 @@ class ReflectionConfig(Section):
 
 
 class Memory(Section):
-    """How much is done at once."""
+    """How much is done at once, and what makes room for it. Sizes are in MiB.
+
+    ``limit`` is what may be used of the device; None is what is free.
+    """
 
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 1
+    offload: Literal["auto", "none", "model", "block"] = "auto"
+    attention: Annotated[Literal["auto", "off"] | Mebibytes, BeforeValidator(_off)] = "auto"
+    limit: Mebibytes | None = None
     vae_tiling: bool = False
 
 

@@ -18,13 +18,16 @@ from w2sd_video.render.config import Config, Model
 from w2sd_video.render.layers import Layer, merge
 from w2sd_video.render.resolve import resolve
 
-# Not part of a job's identity: the name, how many are rendered together, and which
-# previews are made. A sample is nothing but its seed, so the seed stands for both.
+# Not part of a job's identity: the name, how many are rendered together, how that is made to
+# fit, and which previews are made. A sample is nothing but its seed, so the seed stands for both.
 OUTSIDE_IDENTITY = {
     "name",
     "seed",
     "samples",
     "memory.batch_size",
+    "memory.offload",
+    "memory.attention",
+    "memory.limit",
     "output.formats",
     "model.allow_pickle",
 }
@@ -223,10 +226,7 @@ def batches(jobs: list[Job]) -> list[list[Job]]:
     """
     groups: dict[str, list[Job]] = {}
     for job in jobs:
-        # With the same inputs, too: how several go into one call, pipelines disagree on.
-        own = {"prompt", "class_labels", "name", "seed"}
-        settings = job.config.model_dump(mode="json", exclude=own)
-        groups.setdefault(canonical(settings), []).append(job)
+        groups.setdefault(batch_key(job.config), []).append(job)
     order = {job.id: i for i, job in enumerate(jobs)}
     chunks: list[list[Job]] = []
     for group in groups.values():
@@ -238,6 +238,15 @@ def batches(jobs: list[Job]) -> list[list[Job]]:
     for job in jobs:
         first_use.setdefault(model_key(job.config.model), len(first_use))
     return sorted(chunks, key=lambda c: (first_use[model_key(c[0].config.model)], order[c[0].id]))
+
+
+def batch_key(config: Config) -> str:
+    """What has to be equal for two clips to be denoised together.
+
+    The inputs, too: how several of them go into one call, pipelines disagree on.
+    """
+    own = {"prompt", "class_labels", "name", "seed"}
+    return canonical(config.model_dump(mode="json", exclude=own))
 
 
 def model_key(model: Model) -> str:

@@ -143,6 +143,7 @@ def _render(
                 "evaluations": clip.evaluations,
                 "seconds": round(clip.seconds, 3),
                 "peak_memory": clip.peak_memory,
+                "plan": clip.plan,
                 "warnings": clip.warnings,
             }
             path = publish(folder, job, clip.frames, versions(), measured)

@@ -17,14 +17,16 @@ import numpy as np
 import torch
 import transformers
 
-from w2sd_video import reflect
+from w2sd_video import Reflection, reflect
 from w2sd_video.core.pipeline import Run
+from w2sd_video.memory.fit import Fit
+from w2sd_video.memory.plan import DoesNotFitError
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
 from w2sd_video.render import calls, kinds, tokens
 from w2sd_video.render.config import Config, Model, ModelRef
 from w2sd_video.render.config import Scheduler as SchedulerConfig
 from w2sd_video.render.errors import InputError, did_you_mean
-from w2sd_video.render.jobs import Job, model_key
+from w2sd_video.render.jobs import Job, batch_key, model_key
 from w2sd_video.render.loading import load_denoiser, load_pipeline
 from w2sd_video.render.video import Frames
 
@@ -32,6 +34,8 @@ try:
     import resource
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
+
+MIB = 2**20
 
 log = logging.getLogger(__name__)
 for library in (diffusers, transformers):  # the run has a progress display of its own
@@ -55,13 +59,14 @@ class Clip:
     ``frames`` is ``(frames, height, width, 3)`` uint8; ``evaluations`` counts denoiser
     samples; ``seconds`` is the clip's share of its batch, decoding included;
     ``peak_memory`` is in bytes, of the accelerator if there is one and else of the process
-    (0 where that can't be told).
+    (0 where that can't be told); ``plan`` is how it was made to fit.
     """
 
     frames: Frames
     evaluations: int
     seconds: float
     peak_memory: int
+    plan: str
     warnings: list[str]
 
 
@@ -74,6 +79,8 @@ class Worker:
         self._pipe: Any = None
         self._stock: dict[str, Any] = {}  # components that a configuration may replace
         self._denoisers: dict[ModelRef, Any] = {}
+        self._fit = Fit(self.device)
+        self._planned: Any = None  # what the plan was made for
 
     def render(self, batch: list[Job], on_step: Callable[[Step], None]) -> list[Clip]:
         """Denoise and decode jobs that differ in prompt or class, name and seed only.
@@ -88,28 +95,24 @@ class Worker:
         pipe = self._load(config.model)
         self._configure(pipe, config)
         self._check_kind(pipe, batch[0])
-        arguments = calls.arguments(pipe, batch)
         reflection = None
         if config.reflection:
             load = partial(self._denoiser, model=config.model)
             reflection = config.reflection.build(load)
         warnings = [tokens.warning(pipe, job.config) for job in batch]
-        total = calls.steps(pipe, config)
+        self._make_fit(pipe, reflection, batch)
         self._reset_peak()
         start = time.perf_counter()
-        has_callback = "callback_on_step_end" in calls.parameters(type(pipe))
-        with _refusals(), reflect(pipe, reflection) as run:
-
-            def tell(done: int) -> None:
-                on_step(Step(batch, done, total, run.evaluations))
-
-            tell(0)
-            if has_callback:
-                arguments["callback_on_step_end"] = _after_step(tell)
-                output = pipe(**arguments, output_type="np")
-            else:
-                with _watched(pipe, run, tell):
-                    output = pipe(**arguments, output_type="np")
+        try:
+            output, evaluations = self._sample(pipe, reflection, batch, on_step)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            plan = self._fit.leaner()
+            log.warning("out of memory; once more with %s", plan)
+            for lines in warnings:
+                lines.append(f"ran out of memory, and was rendered with {plan}")
+            output, evaluations = self._sample(pipe, reflection, batch, on_step)
         seconds = (time.perf_counter() - start) / len(batch)
         values = np.asarray(output.images if "images" in output else output.frames)
         if not np.isfinite(values).all():
@@ -117,19 +120,70 @@ class Worker:
         pixels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
         if "images" in output:
             pixels = pixels[:, None]
-        share, peak = round(run.evaluations / len(batch)), self._peak()
+        share, peak = round(evaluations / len(batch)), self._peak()
         return [
-            Clip(clip, share, seconds, peak, warning)
+            Clip(clip, share, seconds, peak, str(self._fit.plan), warning)
             for clip, warning in zip(pixels, warnings, strict=True)
         ]
+
+    def _sample(
+        self,
+        pipe: Any,
+        reflection: Reflection | None,
+        batch: list[Job],
+        on_step: Callable[[Step], None],
+    ) -> tuple[Any, int]:
+        """The pipeline's output, and the denoiser samples that it took."""
+        arguments = calls.arguments(pipe, batch)
+        total = calls.steps(pipe, batch[0].config)
+        has_callback = "callback_on_step_end" in calls.parameters(type(pipe))
+        with _refusals(), self._fit.applied(), reflect(pipe, reflection) as run:
+
+            def tell(done: int) -> None:
+                on_step(Step(batch, done, total, run.evaluations))
+
+            tell(0)
+            if has_callback:
+                arguments["callback_on_step_end"] = _after_step(tell)
+                return pipe(**arguments, output_type="np"), run.evaluations
+            with _watched(pipe, run, tell):
+                return pipe(**arguments, output_type="np"), run.evaluations
+
+    def _make_fit(self, pipe: Any, reflection: Reflection | None, batch: list[Job]) -> None:
+        """Plan for the memory, if this batch is not like the one before."""
+        config = batch[0].config
+        key = batch_key(config), len(batch)
+        if key == self._planned:
+            return
+        self._planned = None
+        own = {id(part) for part in pipe.components.values()}
+        sides: list[Any] = []
+        for side in (reflection.strong, reflection.weak) if reflection else ():
+            given = side.denoiser if isinstance(side.denoiser, (tuple, list)) else [side.denoiser]
+            sides += [m for m in given if m is not None and id(m) not in own and m not in sides]
+        wish = config.memory
+        attention = {"auto": "auto", "off": None}.get(wish.attention, wish.attention)
+        try:
+            self._fit.prepare(
+                pipe,
+                sides,
+                calls.arguments(pipe, batch),
+                wish.offload,
+                attention if attention in ("auto", None) else attention * MIB,
+                None if wish.limit is None else wish.limit * MIB,
+            )
+        except DoesNotFitError as error:
+            raise InputError(str(error), key="memory") from None
+        self._planned = key
 
     def _load(self, model: Model) -> Any:
         """The pipeline of a configuration, loaded if it is not the one at hand."""
         key = model_key(model)
         if key != self._key:
-            self._key, self._pipe, self._denoisers = None, None, {}
+            self._key, self._pipe, self._denoisers, self._planned = None, None, {}, None
+            self._fit = Fit(self.device)
             log.info("loading %s", model.id)
-            pipe = self._pipe = load_pipeline(model).to(self.device)
+            pipe = self._pipe = load_pipeline(model)
             pipe.set_progress_bar_config(disable=True)
             self._stock = {k: getattr(pipe, k) for k in ("scheduler", "guider") if hasattr(pipe, k)}
             self._key = key
@@ -156,6 +210,8 @@ class Worker:
 
     def _denoiser(self, reference: ModelRef, model: Model) -> Any:
         if reference not in self._denoisers:
+            self._fit.release()
+            self._planned = None
             self._denoisers[reference] = load_denoiser(reference, self._pipe, model)
         return self._denoisers[reference]
 
@@ -196,6 +252,10 @@ def _watched(pipe: Any, run: Run, tell: Callable[[int], None]) -> Iterator[None]
     with pipe.transformer.register_forward_pre_hook(before_call):
         yield
     tell(run.steps)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager

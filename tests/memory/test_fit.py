@@ -45,7 +45,7 @@ def test_pieces_as_the_room_asks_for(pipe: Any) -> None:
     whole = FAMILY.run(pipe, steps=2)
     models = {k: m for k, m in pipe.components.items() if isinstance(m, nn.Module)}
     denoise = needs_of(pipe, models, call()).denoise
-    assert denoise(None) > denoise(16 * KIB) > denoise(4 * KIB)
+    assert denoise(None) > denoise(16 * KIB) >= denoise(4 * KIB)
     fit = Fit("cpu")
     assert fit.prepare(pipe, [], call(), attention=4 * KIB).activations == denoise(4 * KIB)
     with fit.applied():

@@ -208,8 +208,15 @@ def _fused(
 ) -> bool:
     """Whether torch evaluates this with a kernel that never holds all scores."""
     with unset_fake_temporarily():  # which would always say no
-        tensors = [t if t is None else _stand_in(t) for t in (query, key, value, mask)]
-        choice = torch._fused_sdp_choice(*tensors, 0.0, is_causal, **how)
+        choice = torch._fused_sdp_choice(
+            _stand_in(query),
+            _stand_in(key),
+            _stand_in(value),
+            None if mask is None else _stand_in(mask),
+            0.0,
+            is_causal,
+            **how,
+        )
     return choice != SDPBackend.MATH.value
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import diffusers
 import numpy as np
@@ -162,14 +162,16 @@ class Worker:
             given = side.denoiser if isinstance(side.denoiser, (tuple, list)) else [side.denoiser]
             sides += [m for m in given if m is not None and id(m) not in own and m not in sides]
         wish = config.memory
-        attention = {"auto": "auto", "off": None}.get(wish.attention, wish.attention)
+        attention: int | Literal["auto"] | None = "auto"
+        if wish.attention != "auto":
+            attention = None if wish.attention == "off" else wish.attention * MIB
         try:
             self._fit.prepare(
                 pipe,
                 sides,
                 calls.arguments(pipe, batch),
                 wish.offload,
-                attention if attention in ("auto", None) else attention * MIB,
+                attention,
                 None if wish.limit is None else wish.limit * MIB,
             )
         except DoesNotFitError as error:

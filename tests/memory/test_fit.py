@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from w2sd_video.pipelines import as_reflecting
 
 from w2sd_video import Reflection, Side
-from w2sd_video.memory import needs
 from w2sd_video.memory.fit import Fit
-from w2sd_video.memory.needs import at_most, first_calls, needs_of
+from w2sd_video.memory.needs import needs_of
 from w2sd_video.memory.plan import DoesNotFitError
 
 from .. import tiny
@@ -35,6 +34,28 @@ def near(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).abs().max() <= 1e-5 * b.abs().max())
 
 
+def test_what_cannot_be_told_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gates of a mixture of experts choose shapes by what they compute."""
+    monkeypatch.setattr(Fit, "_apart", True)
+    family = tiny.FAMILIES["DiTMoEPipeline"]
+    pipe = as_reflecting(family.make())
+    arguments = family.call(steps=2) | {"output_type": "np"}
+    fit = Fit("cpu")
+    weights = fit.prepare(pipe, [], arguments, "none").weights
+    plan = fit.prepare(pipe, [], arguments, limit=2 * weights)
+    assert (plan.offload, plan.attention, plan.activations) == ("none", None, None)
+    plan = fit.prepare(pipe, [], arguments, limit=2 * weights - 2)
+    assert plan.offload == "model"
+    assert "unknown beside them" in str(plan)
+    least = fit.leaner()
+    assert (least.offload, least.attention) == ("block", 16 * 2**20)
+    with pytest.raises(DoesNotFitError, match="no leaner plan"):
+        fit.leaner()
+    assert fit.prepare(pipe, [], arguments, limit=least.weights).offload == "block"
+    with pytest.raises(DoesNotFitError, match="needs"):
+        fit.prepare(pipe, [], arguments, limit=least.weights - 1)
+
+
 def test_a_small_run_is_left_alone(pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("w2sd_video.memory.fit.needs_of", None)  # not even asked
     plan = Fit("cpu").prepare(pipe, [], call())
@@ -45,7 +66,7 @@ def test_pieces_as_the_room_asks_for(pipe: Any) -> None:
     whole = FAMILY.run(pipe, steps=2)
     models = {k: m for k, m in pipe.components.items() if isinstance(m, nn.Module)}
     denoise = needs_of(pipe, models, call()).denoise
-    assert denoise(None) > denoise(16 * KIB) >= denoise(4 * KIB)
+    assert denoise(None) > denoise(32 * KIB) > denoise(4 * KIB)
     fit = Fit("cpu")
     assert fit.prepare(pipe, [], call(), attention=4 * KIB).activations == denoise(4 * KIB)
     with fit.applied():
@@ -102,22 +123,3 @@ def test_leaner_takes_less(pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fit.leaner()
     with pytest.raises(DoesNotFitError):
         fit.leaner()
-
-
-@pytest.mark.parametrize("key", tiny.FAMILIES)
-def test_every_family_is_rehearsed(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    family = tiny.FAMILIES[key]
-    pipe = family.make()
-    arguments = family.call(steps=2) | {"output_type": "np"}
-    before = family.run(pipe, steps=2)
-    denoising, decoding = first_calls(pipe, arguments)
-    assert denoising.model is (getattr(pipe, "unet", None) or pipe.transformer)
-    assert decoding is not None
-    assert decoding.model is pipe.vae
-    assert at_most(pipe, arguments) == needs.UNTOLD * denoising.first.numel() * 4
-    told = denoising.told()
-    untold = ("HunyuanVideo15", "Mochi", "DiTMoE")  # their masks and gates choose shapes
-    assert (told is None) == key.startswith(untold)
-    if told is not None:
-        assert denoising.first.numel() * 4 < told.peak < at_most(pipe, arguments)
-    assert torch.equal(family.run(pipe, steps=2), before)  # nothing was left behind

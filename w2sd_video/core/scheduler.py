@@ -100,7 +100,7 @@ class ReflectingScheduler:
     # What pipelines ask of a scheduler --------------------------------------------------
 
     @property  # type: ignore[misc]  # so that isinstance sees the inner scheduler
-    def __class__(self) -> type:  # type: ignore[override]
+    def __class__(self) -> type:
         return type(self.inner)
 
     def __getattr__(self, name: str) -> Any:

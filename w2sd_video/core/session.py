@@ -23,6 +23,7 @@ from .evaluation import Arguments, Evaluator, Forward, Guided, Run
 from .progress import StepBar
 from .prompts import Encoder
 from .reflection import Reflection, Side, Stage
+from .replaced import replaced
 from .scheduler import Call, ReflectingScheduler
 from .sides import Setting
 
@@ -65,8 +66,7 @@ class Session:
         if self.pipe._session is not None:
             raise RuntimeError("the pipeline is in a call already; use one pipeline a thread")
         try:
-            self.pipe.__dict__["_session"] = self
-            self._exit.callback(self.pipe.__dict__.pop, "_session")
+            self._exit.enter_context(replaced(self.pipe, "_session", self))
             self._wrap_denoisers(self.family.modules(self.pipe))
             if self.reflection is not None:
                 self._install(self.reflection)
@@ -125,9 +125,7 @@ class Session:
         stages = reflection.stages(family.halves, family.direct)
         strength = self.arguments.get("strength")
         facade = ReflectingScheduler(inner, reflection, stages, strength, self._on_call)
-        # Not by setattr: that would write the facade into the pipeline's config.
-        pipe.__dict__["scheduler"] = facade
-        exit_.callback(pipe.__dict__.__setitem__, "scheduler", inner)
+        exit_.enter_context(replaced(pipe, "scheduler", facade))
         exit_.callback(self._tell_steps)
         exit_.callback(lambda: self._leave())
         self._wrap_callback(facade)
@@ -142,11 +140,10 @@ class Session:
 
     def _wrap(self, module: nn.Module, around: Callable[[Forward, Arguments], Any]) -> None:
         """For this call, have ``around(forward, arguments by name)`` stand for ``forward``."""
-        forward, state = module.forward, module.__dict__
+        forward = module.forward
         if any(module is other for other in self._wrapped):
             return  # strong and weak may name one module
         self._wrapped.append(module)
-        kept = {"forward": state["forward"]} if "forward" in state else {}
         names = list(inspect.signature(type(_uncompiled(module)).forward).parameters)[1:]
 
         @functools.wraps(forward)
@@ -154,25 +151,18 @@ class Session:
             given = dict(zip(names, args, strict=False)) | kwargs
             return around(forward, {names[0]: given[names[0]]} | given)  # the latents first
 
-        state["forward"] = wrapped
-
-        def unwrap() -> None:
-            del state["forward"]
-            state.update(kept)
-
-        self._exit.callback(unwrap)
+        self._exit.enter_context(replaced(module, "forward", wrapped))
 
     def _separate_caches(self, module: Any) -> None:
         """Caches of features go by a context's name; every stage gets its own."""
-        inner, state = module.cache_context, module.__dict__
+        inner = module.cache_context
 
         def cache_context(name: str, *args: Any, **kwargs: Any) -> Any:
             call = self.facade.current if self.facade is not None else None
             stage = call.stage.value if call is not None else Stage.FINAL.value
             return inner(f"{name}, {stage}", *args, **kwargs)
 
-        state["cache_context"] = cache_context
-        self._exit.callback(state.pop, "cache_context")
+        self._exit.enter_context(replaced(module, "cache_context", cache_context))
 
     # --- stages --------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What a model's call gives, and the memory it takes, without computing anything."""
+"""What a model's call gives, and the memory it takes, without computing it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
+    FakeTensor,
     FakeTensorMode,
+    unset_fake_temporarily,
 )
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter, tree_map_only
+from torch.utils.weak import WeakTensorKeyDictionary
+
+FEW = 2**20  # numbers that are still computed
+UNKNOWN = object()
 
 
 @dataclass(frozen=True)
@@ -39,14 +45,17 @@ class Rehearsal:
 def rehearse(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Rehearsal | None:
     """Carry out ``call(*args, **kwargs)`` on tensors that have a shape and no content.
 
-    Weights do not count to its memory, and what a kernel takes for itself is not seen.
+    Only little that comes of what was given and not of weights is computed, because shapes may
+    depend on it (on a mask, say). Weights do not count to the memory, and what a kernel takes
+    for itself is not seen.
 
     Returns:
-        None if a shape on the way depends on values (of a mask, say), so that it can't be told.
+        None if a shape depends on what would have to be computed (as in a mixture of experts).
     """
     with FakeTensorMode(allow_non_fake_inputs=True) as fake, torch.no_grad():
-        args, kwargs = tree_map_only(Tensor, fake.from_tensor, (args, kwargs))
-        with _Live() as live:
+        live = _Live(fake)
+        args, kwargs = tree_map_only(Tensor, live.stand_in, (args, kwargs))
+        with live:
             live.see((args, kwargs))
             try:
                 output = call(*args, **kwargs)
@@ -58,10 +67,19 @@ def rehearse(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Rehearsal |
 class _Live(TorchDispatchMode):
     """Adds up the memory of all tensors that anything still holds."""
 
-    def __init__(self) -> None:
+    def __init__(self, fake: FakeTensorMode) -> None:
         super().__init__()
         self.peak = 0
+        self._fake = fake
         self._live: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._contents = WeakTensorKeyDictionary()  # of what has no content itself, where known
+
+    def stand_in(self, tensor: Tensor) -> Tensor:
+        """The like of a tensor that was given."""
+        made = self._fake.from_tensor(tensor)
+        if tensor.numel() < FEW and not tensor.is_meta:
+            self._contents[made] = _really(torch.clone, ((tensor,), {}))  # may be written into
+        return made
 
     def see(self, made: Any) -> None:
         for tensor in tree_iter(made):
@@ -73,7 +91,50 @@ class _Live(TorchDispatchMode):
         self.peak = max(self.peak, sum(size for _, size in self._live.values()))
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func is torch.ops.aten.index.Tensor:
+            args = args[0], [self._places(index) for index in args[1]]
+        contents = tree_map_only(Tensor, self._content, (args, kwargs))
+        known = not any(content is UNKNOWN for content in tree_iter(contents))
+        known &= torch.Tag.nondeterministic_seeded not in func.tags
+        try:
+            out = func(*args, **kwargs)
+        except (DataDependentOutputException, DynamicOutputShapeException):
+            if not known:
+                raise
+            out = tree_map_only(Tensor, self.stand_in, _really(func, contents))
+        else:
+            self._learn(out, func, contents if known else None)
         if not func.is_view:  # a weight's views are no more memory than it
             self.see(out)
         return out
+
+    def _learn(self, out: Any, func: Any, contents: Any) -> None:
+        """Note what the content of ``out`` is, if it is known and little."""
+        made = [x for x in tree_iter(out) if isinstance(x, FakeTensor)]
+        if contents is None or any(x.numel() >= FEW or x.is_meta for x in made):
+            for tensor in made:
+                self._contents.pop(tensor, None)
+        elif made:
+            really = [x for x in tree_iter(_really(func, contents)) if isinstance(x, Tensor)]
+            self._contents.update(zip(made, really, strict=True))
+
+    def _content(self, tensor: Tensor) -> Tensor | object:
+        if isinstance(tensor, FakeTensor):
+            return self._contents.get(tensor, UNKNOWN)
+        return UNKNOWN if tensor.is_floating_point() else tensor  # weights are not looked at
+
+    def _places(self, index: Tensor | None) -> Tensor | None:
+        """Where a mask of one dimension is true, if that is known: so many are taken."""
+        if index is None or index.dtype != torch.bool or index.ndim != 1:
+            return index
+        mask = self._content(index)
+        if mask is UNKNOWN:
+            return index
+        return self.stand_in(_really(torch.nonzero, ((mask,), {}))[:, 0])
+
+
+def _really(func: Any, contents: Any) -> Any:
+    args, kwargs = contents
+    with unset_fake_temporarily():
+        return func(*args, **kwargs)

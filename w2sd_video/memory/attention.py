@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.nn.attention import SDPBackend
 from torch.overrides import TorchFunctionMode
+
+from ..core.replaced import replaced
 
 Forward = Callable[..., Any]
 
@@ -43,30 +45,30 @@ def chunked(module: nn.Module, budget: int) -> Iterator[None]:
             layers.append((layer, _attention))
         elif isinstance(layer, FeedForward):
             layers.append((layer, _feed_forward))
-    kept = [layer.__dict__.get("forward") for layer, _ in layers]
-    for layer, around in layers:
-        inner = functools.partial(around, layer, layer.forward, budget)
-        layer.__dict__["forward"] = functools.wraps(layer.forward)(inner)
-    try:
+    with ExitStack() as stack:
+        for layer, around in layers:
+            inner = functools.partial(around, layer, layer.forward, budget)
+            wrapped = functools.wraps(layer.forward)(inner)
+            stack.enter_context(replaced(layer, "forward", wrapped))
         yield
-    finally:
-        for (layer, _), before in zip(layers, kept, strict=True):
-            del layer.__dict__["forward"]
-            if before is not None:
-                layer.__dict__["forward"] = before
 
 
 def _feed_forward(
-    layer: nn.Module, forward: Forward, budget: int, x: Tensor, *args: Any, **kwargs: Any
+    layer: nn.Module,
+    forward: Forward,
+    budget: int,
+    hidden_states: Tensor,
+    *args: Any,
+    **kwargs: Any,
 ) -> Any:
-    """By tokens; ``x`` is ``(..., channels)``."""
+    """By tokens; ``hidden_states`` is ``(..., channels)``."""
     widths = [part.out_features for part in layer.modules() if isinstance(part, nn.Linear)]
-    tokens = x.reshape(-1, x.shape[-1])
-    size = budget // (sum(widths) * x.element_size())
+    tokens = hidden_states.reshape(-1, hidden_states.shape[-1])
+    size = budget // (sum(widths) * hidden_states.element_size())
     if len(tokens) <= size:
-        return forward(x, *args, **kwargs)
+        return forward(hidden_states, *args, **kwargs)
     out = _pieces(lambda part: forward(tokens[part], *args, **kwargs), tokens, size)
-    return out.reshape(*x.shape[:-1], -1)
+    return out.reshape(*hidden_states.shape[:-1], -1)
 
 
 def _attention(

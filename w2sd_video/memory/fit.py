@@ -12,14 +12,14 @@ import torch
 from torch import nn
 
 from .attention import chunked
-from .needs import at_most, needs_of, weights_of
+from .needs import needs_of, roughly, weights_of
 from .offload import Residency
-from .plan import Needs, Offload, Plan, choose
+from .plan import Needs, Offload, Plan, choose, leaner
 from .sharing import move
 
 log = logging.getLogger(__name__)
 
-SPARE = 0.9  # of what is free; allocators round up, kernels take room of their own
+USABLE = 0.9  # of what is free; allocators round up, kernels take room of their own
 
 
 class Fit:
@@ -69,14 +69,14 @@ class Fit:
             return Needs(weights, told.denoise, told.decode)
 
         self._exactly = exactly
-        quick = at_most(pipe, arguments)
+        quick = roughly(pipe, arguments)
         needs = Needs(weights, lambda pieces: quick)
         if (
             attention != "auto"
             or offload not in ("auto", "none")
             or weights["none"] + quick > limit
         ):
-            needs = exactly()  # which takes seconds
+            needs = exactly()  # which takes seconds for large models
         return self._apply(choose(needs, limit, offload, attention))
 
     def leaner(self) -> Plan:
@@ -87,9 +87,7 @@ class Fit:
         """
         assert self.plan is not None
         self.release()
-        needs, plan = self._exactly(), self.plan
-        taken = needs.weights[plan.offload] + max(needs.denoise(plan.attention), needs.decode())
-        return self._apply(choose(needs, taken * 3 // 4, "auto" if self._apart else "none"))
+        return self._apply(leaner(self._exactly(), self.plan, "auto" if self._apart else "none"))
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -113,13 +111,15 @@ class Fit:
             free = torch.cuda.mem_get_info(self.device)[0] + torch.cuda.memory_reserved(self.device)
         else:
             free = psutil.virtual_memory().available
-        return int(free * SPARE)
+        return int(free * USABLE)
 
     def _apply(self, plan: Plan) -> Plan:
         log.info("plan: %s", plan)
         move(self._models.values(), self.device if plan.offload == "none" else "cpu")
         if plan.offload != "none":
-            room = self._limit - plan.activations
+            beside = plan.activations
+            room = self._limit // 2 if beside is None else self._limit - beside
+            room = max(room, plan.weights)
             blocks = plan.offload == "block"
             self._residency = Residency(self._models, self.device, room, blocks)
         self.plan = plan

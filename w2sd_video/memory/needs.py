@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,13 +12,16 @@ from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from torch import Tensor, nn
 
 from ..core import halves
+from ..core.replaced import replaced
 from . import offload
 from .activations import Rehearsal, rehearse
 from .attention import chunked
 from .plan import Needs, Offload
 
-# Where a call's memory is not or can't be told: so many times the bytes of its latents.
-UNTOLD = 10_000
+# So many times the bytes of its latents is more than a call takes at usual sizes, though scores
+# of attention were held whole: Wan 2.1 14B has 83,000, AnimateDiff 34,000, decoders 28,000 at
+# most (tests/memory/test_needs.py). They grow with the square of the length: it is no bound.
+USUAL = 100_000
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,10 @@ class Asked:
     def told(self) -> Rehearsal | None:
         return rehearse(self.method, *self.args, **self.kwargs)
 
-    def peak(self) -> int:
-        """Bytes that it takes beside the weights."""
+    def peak(self) -> int | None:
+        """Bytes that it takes beside the weights; None if that can't be told."""
         told = self.told()
-        return self.untold() if told is None else told.peak
-
-    def untold(self) -> int:
-        return UNTOLD * self.first.numel() * self.first.element_size()
+        return told.peak if told else None
 
     @property
     def first(self) -> Tensor:
@@ -48,15 +48,17 @@ class Asked:
 
 def needs_of(pipe: Any, models: Mapping[str, nn.Module], arguments: Mapping[str, Any]) -> Needs:
     """The needs of ``pipe(**arguments)``, which runs ``models``."""
-    denoising, decoding = first_calls(pipe, arguments)
+    denoising, whole, decoding = first_calls(pipe, arguments)
 
     @cache
-    def denoise(budget: int | None) -> int:
-        with nullcontext() if budget is None else chunked(denoising.model, budget):
+    def denoise(budget: int | None) -> int | None:
+        if budget is None:
+            return whole.peak if whole else None
+        with chunked(denoising.model, budget):
             return denoising.peak()
 
     @cache
-    def decode() -> int:
+    def decode() -> int | None:
         return 0 if decoding is None else decoding.peak()
 
     return Needs(weights_of(models), denoise, decode)
@@ -71,33 +73,24 @@ def weights_of(models: Mapping[str, nn.Module]) -> dict[Offload, int]:
     }
 
 
-def at_most(pipe: Any, arguments: Mapping[str, Any]) -> int:
-    """Bytes that ``pipe(**arguments)`` takes beside its weights, on the safe side; quick."""
-
-    def stop(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        raise _Reached(Asked(module, module.forward, args, kwargs))
-
-    hooks = [
-        module.register_forward_pre_hook(stop, with_kwargs=True) for module in _denoisers(pipe)
-    ]
-    try:
-        pipe(**arguments)
-    except _Reached as reached:
-        call: Asked = reached.args[0]
-        return call.untold()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    raise RuntimeError(f"{type(pipe).__name__} never called its denoiser")
+def roughly(pipe: Any, arguments: Mapping[str, Any]) -> int:
+    """Bytes that ``pipe(**arguments)`` hardly ever takes beside its weights; told at once."""
+    with ExitStack() as stack:
+        for module in _denoisers(pipe):
+            stack.enter_context(replaced(module, "forward", _ending(module, module.forward)))
+        reached = _ran_into(pipe, arguments)
+    return 0 if reached is None else USUAL * reached.first.numel() * reached.first.element_size()
 
 
-def first_calls(pipe: Any, arguments: Mapping[str, Any]) -> tuple[Asked, Asked | None]:
-    """The first call of a denoiser, and the decoder's if there is one.
+def first_calls(
+    pipe: Any, arguments: Mapping[str, Any]
+) -> tuple[Asked, Rehearsal | None, Asked | None]:
+    """The first call of a denoiser and what it takes, and the decoder's call if there is one.
 
     The pipeline is called. Its denoisers answer with zeros, and at the decoder it ends.
     """
     asked: list[Asked] = []
-    answers: dict[tuple[Any, ...], Any] = {}
+    told: dict[tuple[Any, ...], Rehearsal | None] = {}
 
     def answering(module: Any) -> Callable[..., Any]:
         forward = module.forward
@@ -106,44 +99,38 @@ def first_calls(pipe: Any, arguments: Mapping[str, Any]) -> tuple[Asked, Asked |
             call = Asked(module, forward, args, kwargs)
             asked.append(call)
             key = id(module), call.first.shape
-            if key not in answers:
-                told = call.told()
-                answers[key] = _zeros(call) if told is None else told.zeros()
-            return answers[key]
+            if key not in told:
+                told[key] = call.told()
+            rehearsal = told[key]
+            return _zeros(call) if rehearsal is None else rehearsal.zeros()
 
         return answer
 
-    def ending(vae: Any) -> Callable[..., Any]:
-        decode = vae.decode
-
-        def end(*args: Any, **kwargs: Any) -> Any:
-            raise _Reached(Asked(vae, decode, args, kwargs))
-
-        return end
-
     with ExitStack() as stack:
         for module in _denoisers(pipe):
-            stack.enter_context(_replaced(module, "forward", answering(module)))
+            stack.enter_context(replaced(module, "forward", answering(module)))
         if (vae := getattr(pipe, "vae", None)) is not None:
-            stack.enter_context(_replaced(vae, "decode", ending(vae)))
-        try:
-            pipe(**arguments)
-        except _Reached as reached:
-            return asked[0], reached.args[0]
-    return asked[0], None
+            stack.enter_context(replaced(vae, "decode", _ending(vae, vae.decode)))
+        decoding = _ran_into(pipe, arguments)
+    return asked[0], next(iter(told.values())), decoding
 
 
-@contextmanager
-def _replaced(module: Any, name: str, method: Callable[..., Any]) -> Iterator[None]:
-    """Within it, ``method`` stands for one of the module's own."""
-    state = module.__dict__
-    before = {name: state[name]} if name in state else {}
-    state[name] = method
+def _ending(model: Any, method: Callable[..., Any]) -> Callable[..., Any]:
+    """Stands for a model's method where a pipeline is to be stopped."""
+
+    def end(*args: Any, **kwargs: Any) -> Any:
+        raise _Reached(Asked(model, method, args, kwargs))
+
+    return end
+
+
+def _ran_into(pipe: Any, arguments: Mapping[str, Any]) -> Asked | None:
+    """The call that stopped ``pipe(**arguments)``, if any did."""
     try:
-        yield
-    finally:
-        del state[name]
-        state.update(before)
+        pipe(**arguments)
+    except _Reached as reached:
+        return reached.call
+    return None
 
 
 def _denoisers(pipe: Any) -> list[Any]:
@@ -161,3 +148,7 @@ def _zeros(call: Asked) -> Any:
 
 class _Reached(Exception):
     """The pipeline has come to the call that was looked for."""
+
+    def __init__(self, call: Asked) -> None:
+        super().__init__()
+        self.call = call

@@ -8,13 +8,15 @@ models share are one copy, so going from one to the other moves only what differ
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
 from torch import Tensor, nn
+
+from .tensors import place, size, tensors
 
 HISTORY = 5000  # needs that are remembered: several steps of the largest models, by blocks
 
@@ -83,14 +85,14 @@ class Residency:
         self._ahead: tuple[Unit, Any] | None = None  # begun to fetch, and the event of its end
         self._trace: list[Unit] = []  # what was needed, in order
         self._units: list[tuple[nn.Module, Unit]] = []
-        weights: dict[tuple[Any, ...], Weight] = {}
+        weights: dict[Hashable, Weight] = {}
         for name, model in models.items():
             self._units += _units(name, model, blocks, weights)
         largest = max((unit for _, unit in self._units), key=_at_once)
         if _at_once(largest) > budget:
             raise ValueError(
-                f"{largest.name} needs {_mib(_at_once(largest))} of weights at once, and there is "
-                f"room for {_mib(budget)}"
+                f"{largest.name} needs {size(_at_once(largest))} of weights at once, and there is "
+                f"room for {size(budget)}"
             )
         for weight in weights.values():
             if self._stream is not None:
@@ -193,16 +195,16 @@ class Residency:
 
 def least(models: Mapping[str, nn.Module], blocks: bool = False) -> int:
     """The smallest budget that these models can run with, in bytes."""
-    weights: dict[tuple[Any, ...], Weight] = {}
+    weights: dict[Hashable, Weight] = {}
     units = [u for name, model in models.items() for _, u in _units(name, model, blocks, weights)]
     return max(_at_once(unit) for unit in units)
 
 
 def total(models: Mapping[str, nn.Module]) -> int:
     """Bytes of all weights, those that models share once."""
-    weights: dict[tuple[Any, ...], Weight] = {}
+    weights: dict[Hashable, Weight] = {}
     for model in models.values():
-        _weights(_tensors(model), weights)
+        _weights(tensors(model).values(), weights)
     return sum(weight.bytes for weight in weights.values())
 
 
@@ -212,7 +214,7 @@ def _at_once(unit: Unit) -> int:
     return sum(weight.bytes for weight in together.values())
 
 
-class _Need(ModelHook):  # type: ignore[misc]
+class _Need(ModelHook):
     """Tells the residency that a module is about to run; pipelines read the device off it."""
 
     def __init__(self, residency: Residency, unit: Unit) -> None:
@@ -225,16 +227,16 @@ class _Need(ModelHook):  # type: ignore[misc]
 
 
 def _units(
-    name: str, model: nn.Module, blocks: bool, weights: dict[tuple[Any, ...], Weight]
+    name: str, model: nn.Module, blocks: bool, weights: dict[Hashable, Weight]
 ) -> Iterator[tuple[nn.Module, Unit]]:
     """The modules to run and what each needs; ``weights`` are those known, by their memory."""
     parts = list(_blocks(model)) if blocks else []
-    inside = {id(tensor) for _, part in parts for tensor in _tensors(part)}
-    rest = [tensor for tensor in _tensors(model) if id(tensor) not in inside]
+    inside = {id(tensor) for _, part in parts for tensor in tensors(part).values()}
+    rest = [tensor for tensor in tensors(model).values() if id(tensor) not in inside]
     whole = Unit(name, _weights(rest, weights))
     yield model, whole
     for key, part in parts:
-        yield part, Unit(f"{name}.{key}", _weights(_tensors(part), weights), whole)
+        yield part, Unit(f"{name}.{key}", _weights(tensors(part).values(), weights), whole)
 
 
 def _blocks(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
@@ -246,20 +248,11 @@ def _blocks(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Modul
             yield from _blocks(child, f"{prefix}{name}.")
 
 
-def _tensors(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
-
-
-def _weights(tensors: list[Tensor], known: dict[tuple[Any, ...], Weight]) -> list[Weight]:
+def _weights(given: Iterable[Tensor], known: dict[Hashable, Weight]) -> list[Weight]:
     found: dict[int, Weight] = {}
-    for tensor in tensors:
-        key = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
-        weight = known.setdefault(key, Weight(tensor.data))
+    for tensor in given:
+        weight = known.setdefault(place(tensor), Weight(tensor.data))
         if all(user is not tensor for user in weight.users):
             weight.users.append(tensor)
         found[id(weight)] = weight
     return list(found.values())
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:.0f} MiB"

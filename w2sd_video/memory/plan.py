@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from .tensors import MIB, size
+
 Offload = Literal["none", "model", "block"]
 
 OFFLOADS: tuple[Offload, ...] = ("none", "model", "block")
 # Budgets of attention and feed-forward layers; None evaluates them whole.
-PIECES = (None, 2**30, 2**28, 2**26, 2**24)
+PIECES = (None, 1024 * MIB, 256 * MIB, 64 * MIB, 16 * MIB)
 
 
 class DoesNotFitError(MemoryError):
@@ -29,17 +31,23 @@ class Plan:
         offload: what is moved to the device and away: nothing, models, or their blocks.
         attention: bytes that an attention or feed-forward layer may hold; None: no limit.
         weights: the fewest bytes of weights that must be on the device at once.
-        activations: the most bytes beside them.
+        activations: the most bytes beside them; None if that can't be told.
     """
 
     offload: Offload
     attention: int | None
     weights: int
-    activations: int
+    activations: int | None
 
     @property
     def bytes(self) -> int:
-        return self.weights + self.activations
+        """What is known to be needed."""
+        return self.weights + (self.activations or 0)
+
+    def fits(self, limit: int) -> bool:
+        """Whether it keeps to so many bytes. What can't be told is taken for half of them."""
+        room = limit // 2 if self.activations is None else limit - self.activations
+        return self.weights <= room
 
     def __str__(self) -> str:
         how = {
@@ -50,7 +58,8 @@ class Plan:
         parts = [f"{how[self.offload]} ({size(self.weights)})"]
         if self.attention is not None:
             parts.append(f"attention in pieces of {size(self.attention)}")
-        return ", ".join(parts) + f", {size(self.activations)} beside them"
+        beside = "unknown" if self.activations is None else size(self.activations)
+        return ", ".join(parts) + f", {beside} beside them"
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,19 @@ class Needs:
 
     Attributes:
         weights: on the device at once, by how they are moved.
-        denoise: beside the weights, in a denoiser call, by the budget of its layers.
+        denoise: beside the weights, in a denoiser call, by the budget of its layers; None if
+            that can't be told.
         decode: likewise, in decoding.
     """
 
     weights: Mapping[Offload, int]
-    denoise: Callable[[int | None], int]
-    decode: Callable[[], int] = lambda: 0
+    denoise: Callable[[int | None], int | None]
+    decode: Callable[[], int | None] = lambda: 0
+
+    def activations(self, attention: int | None) -> int | None:
+        """The most bytes beside the weights."""
+        denoise, decode = self.denoise(attention), self.decode()
+        return None if denoise is None or decode is None else max(denoise, decode)
 
 
 def choose(
@@ -77,13 +92,14 @@ def choose(
     """The fastest plan that keeps to ``limit`` bytes, of those that are asked for.
 
     Raises:
-        DoesNotFitError: says what the leanest one takes, and what would take less.
+        DoesNotFitError: says what the leanest one takes, and what would take less. What can't
+            be told is no reason.
     """
-    plan = None
     for plan in _plans(needs, offload, attention):
-        if plan.bytes <= limit:
+        if plan.fits(limit):
             return plan
-    assert plan is not None
+    if plan.bytes <= limit:
+        return plan
     decoding = needs.decode() == plan.activations
     raise DoesNotFitError(
         f"needs {size(plan.bytes)}, and there are {size(limit)} ({plan}); "
@@ -98,11 +114,21 @@ def _plans(
     """From the fastest to the leanest. None changes the clip by more than a rounding error."""
     for how in OFFLOADS if offload == "auto" else (offload,):
         for pieces in PIECES if attention == "auto" else (attention,):
-            most = max(needs.denoise(pieces), needs.decode())
-            yield Plan(how, pieces, needs.weights[how], most)
+            yield Plan(how, pieces, needs.weights[how], needs.activations(pieces))
 
 
-def size(count: int) -> str:
-    """Bytes for people."""
-    gib = count / 2**30
-    return f"{gib:.1f} GiB" if gib >= 1 else f"{count / 2**20:.0f} MiB"
+def leaner(needs: Needs, plan: Plan, offload: Offload | Literal["auto"] = "auto") -> Plan:
+    """For a run that ran out of memory with ``plan``: one that takes clearly less.
+
+    That is the fastest with at most three quarters, or where that can't be told the leanest.
+
+    Raises:
+        DoesNotFitError: if there is none.
+    """
+    taken = needs.activations(plan.attention)
+    if taken is not None:
+        return choose(needs, (needs.weights[plan.offload] + taken) * 3 // 4, offload)
+    *_, least = _plans(needs, offload, "auto")
+    if (least.offload, least.attention) == (plan.offload, plan.attention):
+        raise DoesNotFitError(f"there is no leaner plan than {plan}")
+    return least

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from .tensors import place, tensors
 
 
 def share(keep: nn.Module, other: nn.Module) -> int:
@@ -17,9 +19,9 @@ def share(keep: nn.Module, other: nn.Module) -> int:
     Returns:
         the bytes that ``other`` no longer needs of its own.
     """
-    own = _tensors(keep)
+    own = _by_layer(keep)
     saved = 0
-    for name, tensor in _tensors(other).items():
+    for name, tensor in _by_layer(other).items():
         twin = own.get(name)
         if twin is None or twin.data_ptr() == tensor.data_ptr():
             continue
@@ -36,16 +38,15 @@ def share(keep: nn.Module, other: nn.Module) -> int:
 
 def move(modules: Iterable[nn.Module], device: torch.device | str) -> None:
     """Move modules to a device; what they share is shared there, too."""
-    moved: dict[tuple[object, ...], torch.Tensor] = {}
+    moved: dict[Hashable, Tensor] = {}
     for module in modules:
-        for tensor in _tensors(module).values():
-            key = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+        for tensor in tensors(module).values():
+            key = place(tensor)
             if key not in moved:
                 moved[key] = tensor.data.to(device)
             tensor.data = moved[key]
 
 
-def _tensors(module: nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters and buffers by name; a layer under a LoRA goes by its own name."""
-    named = [*module.named_parameters(), *module.named_buffers()]
-    return {name.replace(".base_layer.", "."): tensor for name, tensor in named}
+def _by_layer(module: nn.Module) -> dict[str, Tensor]:
+    """A layer under a LoRA goes by its own name."""
+    return {name.replace(".base_layer.", "."): t for name, t in tensors(module).items()}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from w2sd_video.memory.tensors import size
 from w2sd_video.render.versions import versions
 
 
@@ -28,7 +29,7 @@ def findings() -> Iterator[Finding]:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("cores", f"{usable} usable of {os.cpu_count()}")
     yield _memory()
-    yield Finding("free disk", f"{_gib(shutil.disk_usage(Path.cwd()).free)} in this folder")
+    yield Finding("free disk", f"{size(shutil.disk_usage(Path.cwd()).free)} in this folder")
     yield from _devices()
     yield from _codecs()
     yield _weights()
@@ -46,7 +47,7 @@ def _memory() -> Finding:
         free = os.sysconf("SC_AVPHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return Finding("memory", "can't be told on this system")
-    return Finding("memory", f"{_gib(page * free)} free of {_gib(page * pages)}")
+    return Finding("memory", f"{size(page * free)} free of {size(page * pages)}")
 
 
 def _devices() -> Iterator[Finding]:
@@ -54,7 +55,7 @@ def _devices() -> Iterator[Finding]:
 
     for i in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(i)
-        yield Finding(f"device cuda:{i}", f"{properties.name}, {_gib(properties.total_memory)}")
+        yield Finding(f"device cuda:{i}", f"{properties.name}, {size(properties.total_memory)}")
     yield Finding("device cpu", f"{torch.get_num_threads()} threads")
 
 
@@ -73,9 +74,6 @@ def _weights() -> Finding:
     files = list(folder.rglob("*.safetensors"))
     if not files:
         return Finding("embedded model", f"no weights in {folder}", False)
-    size = sum(file.stat().st_size for file in files) / 2**20
-    return Finding("embedded model", f"{len(files)} files, {size:.0f} MiB")
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"
+    return Finding(
+        "embedded model", f"{len(files)} files, {size(sum(f.stat().st_size for f in files))}"
+    )

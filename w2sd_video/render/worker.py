@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import diffusers
 import numpy as np
+import psutil
 import torch
 import transformers
 
@@ -21,6 +22,7 @@ from w2sd_video import Reflection, reflect
 from w2sd_video.core.pipeline import Run
 from w2sd_video.memory.fit import Fit
 from w2sd_video.memory.plan import DoesNotFitError
+from w2sd_video.memory.tensors import MIB
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
 from w2sd_video.render import calls, kinds, tokens
 from w2sd_video.render.config import Config, Model, ModelRef
@@ -30,12 +32,8 @@ from w2sd_video.render.jobs import Job, batch_key, model_key
 from w2sd_video.render.loading import load_denoiser, load_pipeline
 from w2sd_video.render.video import Frames
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
-
-MIB = 2**20
 
 log = logging.getLogger(__name__)
 for library in (diffusers, transformers):  # the run has a progress display of its own
@@ -58,8 +56,8 @@ class Clip:
 
     ``frames`` is ``(frames, height, width, 3)`` uint8; ``evaluations`` counts denoiser
     samples; ``seconds`` is the clip's share of its batch, decoding included;
-    ``peak_memory`` is in bytes, of the accelerator if there is one and else of the process
-    (0 where that can't be told); ``plan`` is how it was made to fit.
+    ``peak_memory`` is in bytes, of the accelerator if there is one and else of the process;
+    ``plan`` is how it was made to fit.
     """
 
     frames: Frames
@@ -182,6 +180,7 @@ class Worker:
         """The pipeline of a configuration, loaded if it is not the one at hand."""
         key = model_key(model)
         if key != self._key:
+            self._fit.release()
             self._key, self._pipe, self._denoisers, self._planned = None, None, {}, None
             self._fit = Fit(self.device)
             log.info("loading %s", model.id)
@@ -224,8 +223,8 @@ class Worker:
     def _peak(self) -> int:
         if self.device == "cuda":
             return torch.cuda.max_memory_allocated()
-        if resource is None:
-            return 0
+        if sys.platform == "win32":
+            return int(psutil.Process().memory_info().peak_wset)
         unit = 1 if sys.platform == "darwin" else 1024
         return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
 

@@ -48,9 +48,10 @@ def test_prompts_and_noise_matter(family: Tiny, pipe: Any, latents: torch.Tensor
     assert differs(family.run(pipe, seed=7), latents, at_least=0.1)
 
 
-def test_the_image_matters(name: str, family: Tiny, pipe: Any, latents: torch.Tensor) -> None:
-    if not name.endswith("-ip"):
-        pytest.skip("no IP-Adapter here")
+@pytest.mark.parametrize(
+    "name", [key for key in tiny.FAMILIES if key.endswith("-ip")], indirect=True
+)
+def test_the_image_matters(family: Tiny, pipe: Any, latents: torch.Tensor) -> None:
     images = family.arguments(1)["ip_adapter_image_embeds"]
     others = [-image for image in images] if isinstance(images, list) else -images
     assert differs(family.run(pipe, ip_adapter_image_embeds=others), latents)
@@ -80,9 +81,10 @@ def test_the_time_matters(family: Tiny, pipe: Any) -> None:
     assert differs(*outs)
 
 
+@pytest.mark.parametrize(
+    "name", [key for key, f in tiny.FAMILIES.items() if f.batches], indirect=True
+)
 def test_a_batch_is_its_clips(name: str, family: Tiny, pipe: Any, latents: torch.Tensor) -> None:
-    if not family.batches:
-        pytest.skip("diffusers makes one clip a call")
     both = family.run(pipe, batch=2)
     assert both.shape == (2, *latents.shape[1:])
     if name != "LattePipeline":  # masks the prompts of a batch, but cuts a single one

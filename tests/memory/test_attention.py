@@ -115,7 +115,7 @@ def test_masks_are_cut_along(mask: tuple[int, ...] | None, kind: str) -> None:
             assert near(attention._by_scores(budget, query, key, value, given), whole)
 
 
-def test_what_cannot_be_cut_is_left_whole() -> None:
+def test_heads_that_share_keys_are_not_cut_apart() -> None:
     torch.manual_seed(0)
     query, key = torch.randn(2, 4, 6, 8), torch.randn(2, 2, 6, 8)
     with sdpa_kernel(SDPBackend.MATH):
@@ -124,11 +124,16 @@ def test_what_cannot_be_cut_is_left_whole() -> None:
             assert near(attention._by_scores(1, query, key, key, **how), whole)
 
 
-def test_fused_kernels_are_left_alone() -> None:
+def test_fused_kernels_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's own never hold all scores; pieces would only cost time."""
     query = torch.randn(1, 2, 512, 16)
+    with sdpa_kernel(SDPBackend.MATH):
+        whole = attention._by_scores(2**30, query, query, query)
+    monkeypatch.setattr(attention, "_parts", None)
     with torch.no_grad(), Largest() as seen:
-        attention._by_scores(1, query, query, query)
-    assert seen.bytes <= query.numel() * 4  # torch's kernel never holds the scores
+        fused = attention._by_scores(1, query, query, query)
+    assert seen.bytes <= query.numel() * 4
+    assert near(fused, whole)
 
 
 def test_arguments_without_rows_keep_the_layer_whole() -> None:

@@ -33,6 +33,17 @@ def test_steps_keep_their_type() -> None:
         assert type(reflection.steps) is type(given)
 
 
+def test_off_is_no_truth_value() -> None:
+    """YAML reads ``off`` as false."""
+    file = read_layer("model: org/model\nmemory: {attention: off}\n", "f.yaml")
+    assert resolve([file]).memory.attention == "off"
+    assert settings(memory={"attention": "off"}).memory.attention == "off"
+    assert settings(memory={"attention": 64}).memory.attention == 64
+    for wrong in (True, 0, "on"):
+        with pytest.raises(InputError, match=r"memory\.attention"):
+            settings(memory={"attention": wrong})
+
+
 def test_later_layers_win() -> None:
     file = read_layer("model: org/model\nfps: 8\nreflection: {gap: 2, steps: 3}\n", "f.yaml")
     config = resolve([file, Layer({"reflection": {"gap": 0.5}}, "--set")])

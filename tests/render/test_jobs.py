@@ -29,6 +29,7 @@ def test_identity_is_what_settles_the_clip() -> None:
         {"name": "x"},
         {"seed": "0"},
         {"memory": {"batch_size": 8}},
+        {"memory": {"offload": "block", "attention": 64, "limit": 4096}},
         {"output": {"formats": ["mp4", "gif"]}},
         {"guidance_scale": 3},
     ):
@@ -42,6 +43,7 @@ def test_identity_is_what_settles_the_clip() -> None:
         {"reflection": {"steps": 1}},
         {"model": {"id": "org/model", "revision": "v2"}},
         {"output": {"crf": 30}},
+        {"memory": {"vae_tiling": True}},
     ]
     assert len({same, *(one_id(**row) for row in different)}) == len(different) + 1
 

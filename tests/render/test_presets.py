@@ -90,12 +90,15 @@ def test_its_pipeline_takes_what_it_says(name: str, config: Config) -> None:
 VARIANTS = {"wan22": "WanPipeline-2.2", "wan22-ti2v": "WanPipeline-ti2v"}
 
 
+# They take an image encoder, or weights; see test_families and test_run.
+ELSEWHERE = {"sd15-ip-adapter", "shapes"}
+
+
+@pytest.mark.parametrize("name", sorted({*configs.names()} - ELSEWHERE), indirect=True)
 def test_it_runs_with_tiny_weights(
     name: str, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that a preset says but for sizes, steps and weights, on a pipeline of its kind."""
-    if config.model.ip_adapter or name == "shapes":
-        pytest.skip("takes an image encoder, or weights; see test_families and test_run")
     kind = VARIANTS.get(name) or str(kinds.pipeline_name(config.model))
     pipe = tiny.FAMILIES[kind].make()
     for adapter in config.model.adapters:

@@ -75,6 +75,7 @@ def test_every_clip_is_there_and_recorded(done, tiny: Path) -> None:
             assert row["peak_memory"] > 2**20
             said = json.loads((folder / "clips" / f"{job.name}.json").read_text())
             assert said["evaluations"] == job.cost
+            assert said["plan"].startswith("all weights on the device")
             assert frames(folder, job.name).shape == (4, 16, 16, 3)
     assert [step.done for step in steps] == [0, 1, 2, 3] * 4
     assert {step.total for step in steps} == {3}

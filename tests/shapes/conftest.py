@@ -17,6 +17,7 @@ DATA = train.Recipe(
     video=Stage(steps=4, batch=1, rate=1e-3),
     clips=4,
     stills=2,
+    alone=2,
 )
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from diffusers import AnimateDiffPipeline, StableDiffusionPipeline
 from safetensors.torch import load_file
 
 from w2sd_video.shapes import models, train
-from w2sd_video.shapes.clips import scenes_of
+from w2sd_video.shapes.clips import FIRST, Clips, scenes_of
 from w2sd_video.shapes.export import export_unet
+from w2sd_video.shapes.optimize import Team
 from w2sd_video.shapes.vae import normalize
+from w2sd_video.shapes.world import FRAMES
 
 from .conftest import DATA, silent
 
@@ -72,6 +76,36 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
 def test_the_weak_partner_is_trained_for_fewer_steps() -> None:
     weak = DATA.shortened(0.5)
     assert (weak.image.steps, weak.video.steps, weak.vae.steps) == (2, 2, 4)
+    assert weak.alone == 1
+
+
+def test_the_first_clips_show_one_thing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes = scenes_of(DATA.clips, DATA.seed)
+    shown: list[int] = []
+    draw = Clips.draw
+
+    def noted(clips: Clips, rng: np.random.Generator, count: int) -> Any:
+        if count == DATA.video.batch:  # not the stills beside them
+            shown.append(max(len(scene.things) for scene in clips.scenes))
+        return draw(clips, rng, count)
+
+    monkeypatch.setattr(Clips, "draw", noted)
+    clips = Clips(np.load(data / "clips.npy"), scenes)
+    denoiser = train.Denoiser(DATA, torch.device("cpu"))
+    train.train_video(denoiser, clips, DATA, data, Team(), silent)
+    assert shown == [1, 1, 2, 2]
+
+
+def test_a_still_shows_the_side_that_its_caption_tells() -> None:
+    """A caption without directions goes with any frame, one with them with the first few."""
+    scenes = scenes_of(30, 0)
+    moments = np.arange(FRAMES, dtype=np.float32).reshape(1, FRAMES, 1, 1, 1)
+    clips = Clips(np.broadcast_to(moments, (30, FRAMES, 1, 1, 1)), scenes)
+    frames, captions = clips.stills(np.random.default_rng(0), 30)
+    told = torch.tensor(["moving" in caption for caption in captions])
+    assert 5 < told.sum() < 25
+    assert set(frames[told].flatten().tolist()) == set(range(FIRST))
+    assert frames[~told].max() > FIRST
 
 
 def test_the_video_unet_is_the_image_unet_and_motion_modules() -> None:

@@ -1,49 +1,12 @@
-"""The command line from outside: exit codes, messages, and what it does not import."""
+"""What is wrong is told in one line, and nothing is rendered or written."""
 
 from __future__ import annotations
 
-import io
-import json
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from w2sd_video import cli, configs
-
-LIST = "a red circle moving left\n"
-
-
-@dataclass
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory with one good list in it."""
-    monkeypatch.chdir(tmp_path)
-    Path("ok.txt").write_text(LIST)
-    return tmp_path
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Run a command in this process."""
-
-    def run(*argv: str) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["w2sd-video", *argv])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        captured = capsys.readouterr()
-        return Outcome(int(stop.value.code or 0), captured.out, captured.err)
-
-    return run
-
+from .conftest import Call
 
 # file name -> content, the arguments after `render`, and the exact message.
 BAD = {
@@ -479,7 +442,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_renders_nothing(case: str, here: Path, call) -> None:
+def test_bad_input_is_one_line_and_renders_nothing(case: str, here: Path, call: Call) -> None:
     files, arguments, message = BAD[case]
     message = message.replace("HERE", str(here))
     for name, content in files.items():
@@ -492,7 +455,7 @@ def test_bad_input_is_one_line_and_renders_nothing(case: str, here: Path, call) 
     assert sorted(here.rglob("*")) == before
 
 
-def test_a_ledger_that_is_none(here: Path, call) -> None:
+def test_a_ledger_that_is_none(here: Path, call: Call) -> None:
     Path("out/clips").mkdir(parents=True)
     Path("out/ledger.sqlite").write_bytes(b"no database, but long enough to be read" * 40)
     outcome = call("render", "ok.txt", "-o", "out")
@@ -500,77 +463,6 @@ def test_a_ledger_that_is_none(here: Path, call) -> None:
     assert (outcome.code, outcome.err) == (2, f"error: {message}\n")
 
 
-def test_standard_input(here: Path, call, monkeypatch: pytest.MonkeyPatch) -> None:
-    for text, prompts in {
-        "# list\none\ntwo\n": ["one", "two"],
-        '\n{"prompt": "three", "seed": 5}\n': ["three"],
-    }.items():
-        stdin = io.TextIOWrapper(io.BytesIO(text.encode()))
-        monkeypatch.setattr(sys, "stdin", stdin)
-        outcome = call("render", "-", "--dry-run", "--json")
-        jobs = [json.loads(line) for line in outcome.out.splitlines()][:-1]
-        assert [job["prompt"] for job in jobs] == prompts
-
-
-def test_dry_run_tells_the_cost_and_writes_nothing(here: Path, call) -> None:
-    settings = "--set num_inference_steps=10 --set guidance_scale=2 --set reflection.steps=5"
-    arguments = ["ok.txt", "--baseline", "--samples", "3", *settings.split(), "--dry-run"]
-    outcome = call("render", *arguments)
-    assert outcome.code == 0
-    # 5 reflected steps of 3 x 2 and 5 plain ones of 2, against 10 plain ones; three times
-    assert "6 clips, 180 evaluations; nothing was rendered" in outcome.out
-    assert [p.name for p in here.iterdir()] == ["ok.txt"]
-
-
-def test_configs(here: Path, call) -> None:
-    listed = call("configs", "ls").out.splitlines()
-    assert [line.split()[0] for line in listed if line[0] != " "] == ["name", *configs.names()]
-    shown = call("configs", "show", "shapes").out
-    assert call("configs", "cp", "shapes", "my.yaml").code == 0
-    assert Path("my.yaml").read_text() == shown
-    assert call("render", "ok.txt", "-c", "my.yaml", "--dry-run").code == 0
-    again = call("configs", "cp", "shapes", "my.yaml")
-    assert (again.code, again.err) == (2, "error: my.yaml: is there already\n")
-    assert call("configs", "show", "shape").err == (
-        "error: unknown preset 'shape', did you mean 'shapes'?\n"
-    )
-
-
-def test_without_a_command(here: Path, call) -> None:
-    assert "Commands:" in call().out
-    assert call("galery").err == "error: No such command 'galery'. Did you mean 'gallery'?\n"
-    assert call("configs").err == "error: Missing command.\n"
-
-
-def test_gallery_of_no_run(here: Path, call) -> None:
+def test_gallery_of_no_run(here: Path, call: Call) -> None:
     message = "error: .: has no ledger.sqlite, so it is no folder of clips\n"
     assert call("gallery", ".").err == message
-
-
-HEAVY = {"torch", "diffusers", "transformers", "numpy", "av", "imageio"}
-ASK = f"""
-import sys
-from w2sd_video.cli import render_main
-sys.argv = ["render", *sys.argv[1:]]
-try:
-    render_main()
-finally:
-    print("heavy:", sorted({HEAVY!r} & set(sys.modules)))
-"""
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["ok.txt", "--dry-run"],
-        ["ok.txt", "--dry-run", "-c", "wan22"],
-        ["ok.txt", "--set", "x=1"],
-        ["no.txt"],
-    ],
-)
-def test_answers_without_heavy_imports(here: Path, arguments: list[str]) -> None:
-    asked = subprocess.run(
-        [sys.executable, "-c", ASK, *arguments], capture_output=True, text=True, check=False
-    )
-    assert asked.stdout.splitlines()[-1] == "heavy: []", asked.stderr

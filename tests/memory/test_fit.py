@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 from w2sd_video.pipelines import as_reflecting
 
 from w2sd_video import Reflection, Side
@@ -26,8 +27,9 @@ def pipe() -> Any:
     return as_reflecting(FAMILY.make())
 
 
-def call(**changes: Any) -> dict[str, Any]:
-    return FAMILY.call(steps=2) | {"output_type": "np"} | changes
+def call_of(pipe: Any, reflection: Reflection | None = None, family: Any = FAMILY) -> Any:
+    arguments = family.call(steps=2) | {"output_type": "np"}
+    return lambda: pipe(**arguments, reflection=reflection)
 
 
 def near(a: Tensor, b: Tensor) -> bool:
@@ -39,40 +41,40 @@ def test_what_cannot_be_told_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Fit, "_apart", True)
     family = tiny.FAMILIES["DiTMoEPipeline"]
     pipe = as_reflecting(family.make())
-    arguments = family.call(steps=2) | {"output_type": "np"}
+    call = call_of(pipe, family=family)
     fit = Fit("cpu")
-    weights = fit.prepare(pipe, [], arguments, "none").weights
-    plan = fit.prepare(pipe, [], arguments, limit=2 * weights)
+    weights = fit.prepare(pipe, [], call, "none").weights
+    plan = fit.prepare(pipe, [], call, limit=2 * weights)
     assert (plan.offload, plan.attention, plan.activations) == ("none", None, None)
-    plan = fit.prepare(pipe, [], arguments, limit=2 * weights - 2)
+    plan = fit.prepare(pipe, [], call, limit=2 * weights - 2)
     assert plan.offload == "model"
     assert "unknown beside them" in str(plan)
     least = fit.leaner()
     assert (least.offload, least.attention) == ("block", 16 * 2**20)
     with pytest.raises(DoesNotFitError, match="no leaner plan"):
         fit.leaner()
-    assert fit.prepare(pipe, [], arguments, limit=least.weights).offload == "block"
+    assert fit.prepare(pipe, [], call, limit=least.weights).offload == "block"
     with pytest.raises(DoesNotFitError, match="needs"):
-        fit.prepare(pipe, [], arguments, limit=least.weights - 1)
+        fit.prepare(pipe, [], call, limit=least.weights - 1)
 
 
 def test_a_small_run_is_left_alone(pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("w2sd_video.memory.fit.needs_of", None)  # not even asked
-    plan = Fit("cpu").prepare(pipe, [], call())
+    plan = Fit("cpu").prepare(pipe, [], call_of(pipe))
     assert (plan.offload, plan.attention, plan.weights) == ("none", None, 0)
 
 
 def test_pieces_as_the_room_asks_for(pipe: Any) -> None:
     whole = FAMILY.run(pipe, steps=2)
     models = {k: m for k, m in pipe.components.items() if isinstance(m, nn.Module)}
-    denoise = needs_of(pipe, models, call()).denoise
+    denoise = needs_of(models, call_of(pipe)).denoise
     assert denoise(None) > denoise(32 * KIB) > denoise(4 * KIB)
     fit = Fit("cpu")
-    assert fit.prepare(pipe, [], call(), attention=4 * KIB).activations == denoise(4 * KIB)
+    assert fit.prepare(pipe, [], call_of(pipe), attention=4 * KIB).activations == denoise(4 * KIB)
     with fit.applied():
         assert near(FAMILY.run(pipe, steps=2), whole)
     with pytest.raises(DoesNotFitError, match=r"needs \d+ MiB, and there are 0 MiB"):
-        fit.prepare(pipe, [], call(), limit=KIB)
+        fit.prepare(pipe, [], call_of(pipe), limit=KIB)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +101,9 @@ def test_weights_where_a_plan_wants_them(
     fit = Fit("cpu")
     if offload is None:
         with pytest.raises(DoesNotFitError):
-            fit.prepare(pipe, [weak], call(), wish, limit=limit)
+            fit.prepare(pipe, [weak], call_of(pipe, reflection), wish, limit=limit)
         return
-    plan = fit.prepare(pipe, [weak], call(), wish, limit=limit)
+    plan = fit.prepare(pipe, [weak], call_of(pipe, reflection), wish, limit=limit)
     assert plan.offload == offload
     with fit.applied():
         assert near(FAMILY.run(pipe, reflection=reflection), expected)
@@ -114,7 +116,7 @@ def test_weights_where_a_plan_wants_them(
 def test_leaner_takes_less(pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fit, "_apart", True)
     fit = Fit("cpu")
-    first = fit.prepare(pipe, [], call())
+    first = fit.prepare(pipe, [], call_of(pipe))
     second = fit.leaner()
     assert second.offload != first.offload == "none"
     assert second.bytes < first.bytes
@@ -123,3 +125,54 @@ def test_leaner_takes_less(pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fit.leaner()
     with pytest.raises(DoesNotFitError):
         fit.leaner()
+
+
+def test_clips_with_and_without_reflection_take_turns(
+    pipe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan for the one stays for the other, and weights stay where they are."""
+    monkeypatch.setattr(Fit, "_apart", True)
+    weak = copy.deepcopy(pipe.unet)
+    with torch.no_grad():
+        weak.conv_in.weight.mul_(1.1)
+    reflection = Reflection(weak=Side(denoiser=weak))
+    fit = Fit("cpu")
+    plain = fit.prepare(pipe, [], call_of(pipe), limit=600 * KIB)
+    reflected = fit.prepare(pipe, [weak], call_of(pipe, reflection), limit=600 * KIB)
+    assert reflected.weights >= plain.weights
+    residency = fit._residency
+    assert residency is not None
+    for sides, other in (([], None), ([weak], reflection)):
+        again = fit.prepare(pipe, sides, call_of(pipe, other), limit=600 * KIB)
+        assert again is reflected
+    whole = FAMILY.run(pipe, reflection=reflection)
+    with fit.applied():
+        assert near(FAMILY.run(pipe, reflection=reflection), whole)
+    fit.release()
+    assert torch.equal(FAMILY.run(pipe, reflection=reflection), whole)
+
+
+def test_halves_that_a_side_needs_are_counted(pipe: Any) -> None:
+    """The call alone is without guidance; its strong side is not."""
+    models = {k: m for k, m in pipe.components.items() if isinstance(m, nn.Module)}
+    arguments = FAMILY.call(steps=2) | {"output_type": "np", "guidance_scale": 1.0}
+    reflection = Reflection(strong=Side(guidance_scale=5.0), weak=Side(guidance_scale=2.0))
+    plain, reflected = (
+        needs_of(models, lambda r=r: pipe(**arguments, reflection=r)).denoise(None)  # type: ignore[misc]
+        for r in (None, reflection)
+    )
+    assert reflected > 1.5 * plain
+
+
+def test_nothing_is_evaluated(pipe: Any) -> None:
+    """Not even the denoiser of a side, or a ControlNet."""
+    family = tiny.FAMILIES["AnimateDiffControlNetPipeline"]
+    pipe = as_reflecting(family.make())
+    weak = copy.deepcopy(pipe.unet)
+    evaluated: list[int] = []
+    for module in (weak, pipe.unet, pipe.controlnet):
+        module.conv_in.register_forward_hook(lambda m, a, out: evaluated.append(type(out)))
+    models = {k: m for k, m in pipe.components.items() if isinstance(m, nn.Module)}
+    needs_of(models | {"side": weak}, call_of(pipe, Reflection(weak=Side(denoiser=weak)), family))
+    assert evaluated
+    assert set(evaluated) == {FakeTensor}

@@ -22,8 +22,9 @@ from w2sd_video.render.gallery import write_gallery
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.prompts import read_prompts
+from w2sd_video.render.publishing import Result
 from w2sd_video.render.resolve import read_layer
-from w2sd_video.render.run import Result, open_folder, run, unfinished
+from w2sd_video.render.run import open_folder, run, unfinished
 from w2sd_video.render.video import read_mp4, read_png
 
 from .. import tiny
@@ -63,9 +64,11 @@ def planned(settings: dict[str, Any], rows: str = "prompt\na red circle\n") -> l
 
 
 def render(jobs: list[Job], folder: str = "out") -> list[Result]:
+    results: list[Result] = []
     with open_folder(Path(folder)) as ledger:
         todo = unfinished(jobs, Path(folder), ledger)
-        return list(run(todo, Path(folder), ledger, lambda step: None))
+        run(todo, Path(folder), ledger, lambda step: None, results.append)
+    return results
 
 
 def frames(result: Result) -> np.ndarray:

@@ -9,7 +9,7 @@ from rich.console import Console
 from w2sd_video.render import progress
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
-from w2sd_video.render.run import Result
+from w2sd_video.render.publishing import Result
 from w2sd_video.render.worker import Step
 
 
@@ -43,6 +43,20 @@ def test_the_time_left_follows_the_pace(jobs: list[Job], clock: list[float]) -> 
         forecast.result(Result(job, evaluations=20))
     assert (forecast.share, forecast.evaluations) == (0.5, 40)
     assert forecast.left() == pytest.approx(10)
+
+
+def test_files_that_are_still_written_do_not_turn_the_count_back(
+    jobs: list[Job], clock: list[float]
+) -> None:
+    forecast = progress.Forecast(jobs)
+    shown = []
+    for step in (Step(jobs[:2], 10, 10, 40), Step(jobs[2:], 0, 10, 0), Step(jobs[2:], 5, 10, 20)):
+        clock[0] += 1
+        forecast.step(step)
+        shown.append(forecast.evaluations)
+    for job in jobs[:2]:
+        forecast.result(Result(job, evaluations=20))
+    assert (*shown, forecast.evaluations) == (40, 40, 60, 60)
 
 
 def test_lines_come_now_and_then(

@@ -16,8 +16,9 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.publishing import Result
 from w2sd_video.render.resolve import read_config
-from w2sd_video.render.run import Result, open_folder, run, unfinished
+from w2sd_video.render.run import open_folder, run, unfinished
 from w2sd_video.render.video import read_mp4
 from w2sd_video.render.worker import Step, Worker
 
@@ -40,8 +41,10 @@ def planned(tiny: Path, prompts: list[str] = PROMPTS, baseline: bool = True, **m
 
 
 def render(jobs: list[Job], folder: Path, on_step=lambda step: None) -> list[Result]:
+    results: list[Result] = []
     with open_folder(folder) as ledger:
-        return list(run(unfinished(jobs, folder, ledger), folder, ledger, on_step))
+        run(unfinished(jobs, folder, ledger), folder, ledger, on_step, results.append)
+    return results
 
 
 def states(folder: Path) -> dict[str, str]:

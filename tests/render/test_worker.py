@@ -82,6 +82,28 @@ def test_out_of_memory_is_tried_once_more_with_less(
         work.render(batch, lambda step: None)
 
 
+def test_a_prompt_is_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once both kinds of clip have a plan, no seed asks again."""
+    pipe = tiny.FAMILIES["AnimateDiffPipeline"].make()
+    monkeypatch.setattr(worker, "load_pipeline", lambda model: pipe)
+    settings = families.settings("AnimateDiffPipeline", tmp_path, batch=1) | {"seed": "0-1"}
+    jobs = families.jobs("AnimateDiffPipeline", settings, 1)
+    work = Worker()
+    for job in jobs[:2]:
+        work.render([job], lambda step: None)
+    forward, asked = pipe.text_encoder.forward, []
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        asked.append(args)
+        return forward(*args, **kwargs)
+
+    pipe.text_encoder.forward = counted
+    for job in jobs:
+        work.render([job], lambda step: None)
+    assert len(jobs) == 4
+    assert not asked
+
+
 def test_what_does_not_fit_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         worker, "load_pipeline", lambda model: tiny.FAMILIES["AnimateDiffPipeline"].make()

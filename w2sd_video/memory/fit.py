@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import cache
 from typing import Any, Literal
 
 import psutil
@@ -23,7 +25,7 @@ USABLE = 0.9  # of what is free; allocators round up, kernels take room of their
 
 
 class Fit:
-    """Has pipelines and the other denoisers of a run fit a device.
+    """Has a pipeline and the other denoisers of its runs fit a device.
 
     Attributes:
         plan: the one in force.
@@ -33,6 +35,7 @@ class Fit:
         self.device = torch.device(device)
         self.plan: Plan | None = None
         self._models: dict[str, nn.Module] = {}
+        self._wish: tuple[Any, ...] = ()
         self._exactly: Callable[[], Needs]
         self._limit = 0
         self._residency: Residency | None = None
@@ -41,43 +44,60 @@ class Fit:
         self,
         pipe: Any,
         sides: Sequence[nn.Module],
-        arguments: Mapping[str, Any],
+        call: Callable[[], Any],
         offload: Offload | Literal["auto"] = "auto",
         attention: int | Literal["auto"] | None = "auto",
         limit: int | None = None,
     ) -> Plan:
-        """Choose a plan for ``pipe(**arguments)`` and put the weights where it wants them.
+        """Choose a plan for a call of ``pipe`` and put the weights where it wants them.
+
+        A plan that is in force stays if the call fits it, so that clips with and without
+        reflection can take turns.
 
         Args:
             sides: denoisers of the strong and the weak side that are not the pipeline's.
+            call: makes the call. What it evaluates is not computed, see ``needs``.
             limit: bytes to use of the device; None is what is free.
 
         Raises:
             DoesNotFitError: if no plan fits.
         """
-        self.release()
-        parts = {k: m for k, m in pipe.components.items() if isinstance(m, nn.Module)}
-        self._models = parts | {f"side {i + 1}": side for i, side in enumerate(sides)}
-        self._limit = limit = self._free() if limit is None else limit
+        wish = offload, attention, limit
+        if self._gather(pipe, sides) or wish != self._wish:
+            self.release()
+            self._wish = wish
+            self._limit = self._free() if limit is None else limit
         if self._apart:
             weights = weights_of(self._models)
         else:
             offload, weights = "none", {"none": 0}
 
         def exactly() -> Needs:
-            told = needs_of(pipe, self._models, arguments)
+            self.release()
+            told = needs_of(self._models, call)
             return Needs(weights, told.denoise, told.decode)
 
-        self._exactly = exactly
-        quick = roughly(pipe, arguments)
+        self._exactly = cache(exactly)
+        before, quick = self.plan, roughly(self._models, call)
         needs = Needs(weights, lambda pieces: quick)
-        if (
-            attention != "auto"
-            or offload not in ("auto", "none")
-            or weights["none"] + quick > limit
-        ):
-            needs = exactly()  # which takes seconds for large models
-        return self._apply(choose(needs, limit, offload, attention))
+        named = attention != "auto" or offload not in ("auto", "none")
+        if named or weights["none"] + quick > self._limit:
+            needs = self._exactly()  # which takes seconds for large models
+        if before is None or not _stays(before, needs, self._limit):
+            return self._apply(choose(needs, self._limit, offload, attention))
+        return self.plan or self._apply(before)
+
+    def _gather(self, pipe: Any, sides: Sequence[nn.Module]) -> bool:
+        """Note what may run from here on; whether that is more than before."""
+        models = {k: m for k, m in pipe.components.items() if isinstance(m, nn.Module)}
+        known = {id(module) for module in (*self._models.values(), *models.values())}
+        for side in sides:
+            if id(side) not in known:
+                known.add(id(side))
+                models[f"side {len(known)}"] = side
+        before = dict(self._models)
+        self._models |= models
+        return self._models != before
 
     def leaner(self) -> Plan:
         """After the device ran out of memory: a plan that takes clearly less.
@@ -86,8 +106,9 @@ class Fit:
             DoesNotFitError: if there is none.
         """
         assert self.plan is not None
+        plan = self.plan
         self.release()
-        return self._apply(leaner(self._exactly(), self.plan, "auto" if self._apart else "none"))
+        return self._apply(leaner(self._exactly(), plan, "auto" if self._apart else "none"))
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -115,6 +136,7 @@ class Fit:
 
     def _apply(self, plan: Plan) -> Plan:
         log.info("plan: %s", plan)
+        self.release()
         move(self._models.values(), self.device if plan.offload == "none" else "cpu")
         if plan.offload != "none":
             beside = plan.activations
@@ -126,7 +148,14 @@ class Fit:
         return plan
 
     def release(self) -> None:
-        """Let go of the weights: where they are moved, they are in host memory again."""
+        """Bring all weights back to host memory; no plan is in force then."""
         if self._residency is not None:
             self._residency.remove()
             self._residency = None
+        if self._apart:
+            move(self._models.values(), "cpu")
+        self.plan = None
+
+
+def _stays(plan: Plan, needs: Needs, limit: int) -> bool:
+    return replace(plan, activations=needs.activations(plan.attention)).fits(limit)

@@ -46,16 +46,19 @@ class Asked:
         return next(v for v in (*self.args, *self.kwargs.values()) if isinstance(v, Tensor))
 
 
-def needs_of(pipe: Any, models: Mapping[str, nn.Module], arguments: Mapping[str, Any]) -> Needs:
-    """The needs of ``pipe(**arguments)``, which runs ``models``."""
-    denoising, whole, decoding = first_calls(pipe, arguments)
+def needs_of(models: Mapping[str, nn.Module], call: Callable[[], Any]) -> Needs:
+    """The needs of a pipeline call that runs ``models``, which go by their component's name.
+
+    Denoisers that only a side has are called "side" and what you like.
+    """
+    largest, whole, decoding = first_calls(models, call)
 
     @cache
     def denoise(budget: int | None) -> int | None:
         if budget is None:
             return whole.peak if whole else None
-        with chunked(denoising.model, budget):
-            return denoising.peak()
+        with chunked(largest.model, budget):
+            return largest.peak()
 
     @cache
     def decode() -> int | None:
@@ -73,46 +76,49 @@ def weights_of(models: Mapping[str, nn.Module]) -> dict[Offload, int]:
     }
 
 
-def roughly(pipe: Any, arguments: Mapping[str, Any]) -> int:
-    """Bytes that ``pipe(**arguments)`` hardly ever takes beside its weights; told at once."""
+def roughly(models: Mapping[str, nn.Module], call: Callable[[], Any]) -> int:
+    """Bytes that a pipeline call hardly ever takes beside its weights; told at once."""
     with ExitStack() as stack:
-        for module in _denoisers(pipe):
+        for module in _denoisers(models):
             stack.enter_context(replaced(module, "forward", _ending(module, module.forward)))
-        reached = _ran_into(pipe, arguments)
+        reached = _ran_into(call)
     return 0 if reached is None else USUAL * reached.first.numel() * reached.first.element_size()
 
 
 def first_calls(
-    pipe: Any, arguments: Mapping[str, Any]
+    models: Mapping[str, nn.Module], call: Callable[[], Any]
 ) -> tuple[Asked, Rehearsal | None, Asked | None]:
-    """The first call of a denoiser and what it takes, and the decoder's call if there is one.
+    """The largest call of a denoiser and what it takes, and the decoder's call if there is one.
 
     The pipeline is called. Its denoisers answer with zeros, and at the decoder it ends.
     """
-    asked: list[Asked] = []
-    told: dict[tuple[Any, ...], Rehearsal | None] = {}
+    asked: dict[tuple[Any, ...], tuple[Asked, Rehearsal | None]] = {}
 
     def answering(module: Any) -> Callable[..., Any]:
         forward = module.forward
 
         def answer(*args: Any, **kwargs: Any) -> Any:
-            call = Asked(module, forward, args, kwargs)
-            asked.append(call)
-            key = id(module), call.first.shape
-            if key not in told:
-                told[key] = call.told()
-            rehearsal = told[key]
-            return _zeros(call) if rehearsal is None else rehearsal.zeros()
+            this = Asked(module, forward, args, kwargs)
+            key = id(module), this.first.shape
+            if key not in asked:
+                asked[key] = this, this.told()
+            told = asked[key][1]
+            return _zeros(this) if told is None else told.zeros()
 
         return answer
 
     with ExitStack() as stack:
-        for module in _denoisers(pipe):
+        for module in _denoisers(models):
             stack.enter_context(replaced(module, "forward", answering(module)))
-        if (vae := getattr(pipe, "vae", None)) is not None:
+        vae: Any = models.get("vae")
+        if vae is not None:
             stack.enter_context(replaced(vae, "decode", _ending(vae, vae.decode)))
-        decoding = _ran_into(pipe, arguments)
-    return asked[0], next(iter(told.values())), decoding
+        decoding = _ran_into(call)
+    # One that can't be told may be the largest.
+    largest, told = max(
+        asked.values(), key=lambda each: float("inf") if each[1] is None else each[1].peak
+    )
+    return largest, told, decoding
 
 
 def _ending(model: Any, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,18 +130,19 @@ def _ending(model: Any, method: Callable[..., Any]) -> Callable[..., Any]:
     return end
 
 
-def _ran_into(pipe: Any, arguments: Mapping[str, Any]) -> Asked | None:
-    """The call that stopped ``pipe(**arguments)``, if any did."""
+def _ran_into(call: Callable[[], Any]) -> Asked | None:
+    """The model's call that stopped a pipeline's, if any did."""
     try:
-        pipe(**arguments)
+        call()
     except _Reached as reached:
         return reached.call
     return None
 
 
-def _denoisers(pipe: Any) -> list[Any]:
-    found = (getattr(pipe, name, None) for name in ("unet", "transformer", "transformer_2"))
-    return [module for module in found if module is not None]
+def _denoisers(models: Mapping[str, nn.Module]) -> list[Any]:
+    """What runs in every step."""
+    names = ("unet", "transformer", "transformer_2", "controlnet")
+    return [m for name, m in models.items() if name in names or name.startswith("side")]
 
 
 def _zeros(call: Asked) -> Any:

@@ -6,7 +6,7 @@ import logging
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from w2sd_video.render.config import Config
 from w2sd_video.render.dry_run import tell
@@ -16,6 +16,9 @@ from w2sd_video.render.layers import Layer, nested, scalar
 from w2sd_video.render.progress import Reporter, reporter
 from w2sd_video.render.prompts import read_prompts
 from w2sd_video.render.resolve import read_config, resolve
+
+if TYPE_CHECKING:
+    from w2sd_video.render.publishing import Result
 
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130  # 2, bad input, is an InputError
 
@@ -87,8 +90,13 @@ def _drain(
     if not sys.warnoptions:  # what libraries warn of is for their developers
         warnings.simplefilter("ignore")
     logging.basicConfig(handlers=[_Tell(report)], level=logging.WARNING, force=True)
-    rendered = failed = 0
+    results: list[Result] = []
     interrupted = False
+
+    def on_result(result: Result) -> None:
+        results.append(result)
+        report.result(result)
+
     with open_folder(folder) as ledger:
         write_settings(folder, given, resolved.model_dump(mode="json"))
         todo = unfinished(planned.jobs, folder, ledger)
@@ -96,20 +104,18 @@ def _drain(
             report.say("note", note)
         report.begin(todo, len(planned.jobs) - len(todo), folder)
         try:
-            for result in run(todo, folder, ledger, report.step):
-                report.result(result)
-                failed += result.error is not None
-                rendered += result.error is None
+            run(todo, folder, ledger, report.step, on_result)
         except KeyboardInterrupt:
             interrupted = True
         finally:
             report.close()
             gallery = write_gallery(folder)
+    failed = sum(result.error is not None for result in results)
     counts = {
-        "rendered": rendered,
+        "rendered": len(results) - failed,
         "skipped": len(planned.jobs) - len(todo),
         "failed": failed,
-        "left": len(todo) - rendered - failed,
+        "left": len(todo) - len(results),
     }
     told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "rendered")
     line = f"{'interrupted: ' if interrupted else ''}{told}; gallery: {gallery}"

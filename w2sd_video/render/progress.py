@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from w2sd_video.render.jobs import Job
 
 if TYPE_CHECKING:
-    from w2sd_video.render.run import Result
+    from w2sd_video.render.publishing import Result
     from w2sd_video.render.worker import Step
 
 EVERY = 10.0  # seconds between two lines about one batch, when lines are all there is
@@ -32,7 +32,7 @@ class Forecast:
         self._start: float | None = None
         self._batch_start = 0.0
         self.seconds_per_step = 0.0
-        self.evaluations = 0
+        self._running = 0  # evaluations of the batch under way
 
     def step(self, step: Step) -> None:
         now = time.monotonic()
@@ -41,29 +41,41 @@ class Forecast:
             self._batch_start = now
         else:
             self.seconds_per_step = (now - self._batch_start) / step.done
-        self.evaluations = self._behind + step.evaluations
+        self._running = step.evaluations
+        if step.done == step.total:  # its files are written while the next is under way
+            for job in step.jobs:
+                self._leave_behind(job, round(step.evaluations / len(step.jobs)))
+            self._running = 0
 
     def result(self, result: Result) -> None:
         self.finished += 1
         self.failed += result.error is not None
-        self._ahead -= self._expected.get(result.job.id, 0)
-        self._behind += result.evaluations
-        self.evaluations = self._behind
+        if result.job.id in self._expected:  # its batch ended before its last step
+            self._running = 0
+        self._leave_behind(result.job, result.evaluations)
+
+    def _leave_behind(self, job: Job, evaluations: int) -> None:
+        if (expected := self._expected.pop(job.id, None)) is not None:
+            self._ahead -= expected
+            self._behind += evaluations
+
+    @property
+    def evaluations(self) -> int:
+        """Done so far."""
+        return self._behind + self._running
 
     def left(self) -> float | None:
         """Seconds, None as long as there is no pace to go by."""
         if self._start is None or not self.evaluations or not self._ahead:
             return None
-        running = self.evaluations - self._behind
         pace = (time.monotonic() - self._start) / self.evaluations
-        return max(0.0, (self._ahead - running) * pace)
+        return max(0.0, (self._ahead - self._running) * pace)
 
     @property
     def share(self) -> float:
         """How much is done, from 0 to 1."""
-        running = self.evaluations - self._behind
         total = self._behind + self._ahead
-        return min(1.0, (self._behind + running) / total) if total else self.finished / self.jobs
+        return min(1.0, self.evaluations / total) if total else self.finished / self.jobs
 
 
 class Reporter(Protocol):

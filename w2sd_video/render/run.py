@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,24 +18,12 @@ from w2sd_video.render.jobs import Job, batches
 from w2sd_video.render.kinds import pipeline_name
 from w2sd_video.render.layers import guilty
 from w2sd_video.render.ledger import Ledger
-from w2sd_video.render.versions import versions
 
 if TYPE_CHECKING:
+    from w2sd_video.render.publishing import Publisher, Result
     from w2sd_video.render.worker import Step, Worker
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a job: ``path`` of its video or image, or ``error``."""
-
-    job: Job
-    path: Path | None = None
-    error: str | None = None
-    evaluations: int = 0
-    seconds: float = 0.0
-    warnings: list[str] = field(default_factory=list)
 
 
 def open_folder(folder: Path) -> Ledger:
@@ -78,9 +65,13 @@ def unfinished(jobs: list[Job], folder: Path, ledger: Ledger) -> list[Job]:
 
 
 def run(
-    jobs: list[Job], folder: Path, ledger: Ledger, on_step: Callable[[Step], None]
-) -> Iterator[Result]:
-    """Render jobs batch by batch; one result a job, as soon as its files are in place.
+    jobs: list[Job],
+    folder: Path,
+    ledger: Ledger,
+    on_step: Callable[[Step], None],
+    on_result: Callable[[Result], None],
+) -> None:
+    """Render jobs batch by batch, and publish what a batch made while the next is under way.
 
     A job that fails is recorded and the rest goes on. Stopping at any moment keeps what is
     finished and puts the rest back into the queue.
@@ -88,6 +79,7 @@ def run(
     Args:
         jobs: those to render, see ``unfinished``.
         on_step: called before the first and after every denoising step.
+        on_result: called once a job, when its files are in place or it has failed.
 
     Raises:
         InputError: if a model can't be loaded, or lacks what its configuration asks for.
@@ -98,6 +90,7 @@ def run(
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
     from w2sd_video.render.calls import check  # these import torch
     from w2sd_video.render.loading import pipeline_class
+    from w2sd_video.render.publishing import Publisher
     from w2sd_video.render.worker import Worker
 
     for job in jobs:
@@ -106,8 +99,15 @@ def run(
                 check(pipeline_class(job.config.model), job.config)
     ledger.add(jobs)
     worker = Worker()
-    for batch in batches(jobs):
-        yield from _render(worker, batch, folder, ledger, on_step)
+    with Publisher(folder, ledger, on_result) as publisher:
+
+        def stepped(step: Step) -> None:
+            publisher.collect()
+            on_step(step)
+
+        for batch in batches(jobs):
+            _render(worker, batch, ledger, stepped, publisher)
+            publisher.collect(most=len(batch))  # frames of two batches are in memory, no more
 
 
 @contextmanager
@@ -128,39 +128,28 @@ def _blaming(job: Job) -> Iterator[None]:
 def _render(
     worker: Worker,
     batch: list[Job],
-    folder: Path,
     ledger: Ledger,
     on_step: Callable[[Step], None],
-) -> Iterator[Result]:
-    from w2sd_video.render.clips import publish
-
+    publisher: Publisher,
+) -> None:
+    """Render a batch, one clip alone if need be."""
     ledger.start(batch)
     try:
         with _blaming(batch[0]):
             rendered = worker.render(batch, on_step)
-        for job, clip in zip(batch, rendered, strict=True):
-            measured = {
-                "evaluations": clip.evaluations,
-                "seconds": round(clip.seconds, 3),
-                "peak_memory": clip.peak_memory,
-                "plan": clip.plan,
-                "warnings": clip.warnings,
-            }
-            path = publish(folder, job, clip.frames, versions(), measured)
-            ledger.done(job, clip.evaluations, clip.seconds, clip.peak_memory, versions())
-            yield Result(job, path, None, clip.evaluations, clip.seconds, clip.warnings)
     except InputError:
+        ledger.stopped(batch)
         raise
     except Exception as error:
-        unpublished = [j for j in batch if (r := ledger.get(j.id)) and r["state"] == "running"]
-        if len(batch) > 1:  # one clip may have spoilt it for the others
-            log.info("a batch failed; its clips are tried one by one", exc_info=True)
-            for job in unpublished:
-                yield from _render(worker, [job], folder, ledger, on_step)
+        if len(batch) == 1:
+            publisher.fail(batch[0], error)
             return
-        log.debug("%s failed", batch[0].name, exc_info=True)
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
-        ledger.failed(batch[0], text)
-        yield Result(batch[0], error=text)
-    finally:
+        log.info("a batch failed; its clips are tried one by one", exc_info=True)
+        for job in batch:  # one clip may have spoilt it for the others
+            _render(worker, [job], ledger, on_step, publisher)
+    except BaseException:
         ledger.stopped(batch)
+        raise
+    else:
+        for job, clip in zip(batch, rendered, strict=True):
+            publisher.add(job, clip)

@@ -20,6 +20,7 @@ import transformers
 
 from w2sd_video import Reflection, reflect
 from w2sd_video.core.pipeline import Run
+from w2sd_video.memory.encodings import Encodings
 from w2sd_video.memory.fit import Fit
 from w2sd_video.memory.plan import DoesNotFitError
 from w2sd_video.memory.tensors import MIB
@@ -78,7 +79,8 @@ class Worker:
         self._stock: dict[str, Any] = {}  # components that a configuration may replace
         self._denoisers: dict[ModelRef, Any] = {}
         self._fit = Fit(self.device)
-        self._planned: Any = None  # what the plan was made for
+        self._encodings = Encodings()  # of the model that is loaded
+        self._fitting: set[tuple[str, int]] = set()  # batches that the plan in force is for
 
     def render(self, batch: list[Job], on_step: Callable[[Step], None]) -> list[Clip]:
         """Denoise and decode jobs that differ in prompt or class, name and seed only.
@@ -135,7 +137,15 @@ class Worker:
         arguments = calls.arguments(pipe, batch)
         total = calls.steps(pipe, batch[0].config)
         has_callback = "callback_on_step_end" in calls.parameters(type(pipe))
-        with _refusals(), self._fit.applied(), reflect(pipe, reflection) as run:
+        encoders = [
+            part for name, part in pipe.components.items() if name.startswith("text_encoder")
+        ]
+        with (
+            _refusals(),
+            self._encodings.used(filter(None, encoders)),
+            self._fit.applied(),
+            reflect(pipe, reflection) as run,
+        ):
 
             def tell(done: int) -> None:
                 on_step(Step(batch, done, total, run.evaluations))
@@ -148,41 +158,45 @@ class Worker:
                 return pipe(**arguments, output_type="np"), run.evaluations
 
     def _make_fit(self, pipe: Any, reflection: Reflection | None, batch: list[Job]) -> None:
-        """Plan for the memory, if this batch is not like the one before."""
+        """See that a batch fits the memory, if none like it was here before."""
         config = batch[0].config
         key = batch_key(config), len(batch)
-        if key == self._planned:
+        if key in self._fitting:
             return
-        self._planned = None
         own = {id(part) for part in pipe.components.values()}
         sides: list[Any] = []
         for side in (reflection.strong, reflection.weak) if reflection else ():
             given = side.denoiser if isinstance(side.denoiser, (tuple, list)) else [side.denoiser]
-            sides += [m for m in given if m is not None and id(m) not in own and m not in sides]
+            sides += [m for m in given if m is not None and id(m) not in own]
         wish = config.memory
         attention: int | Literal["auto"] | None = "auto"
         if wish.attention != "auto":
             attention = None if wish.attention == "off" else wish.attention * MIB
+        limit = None if wish.limit is None else wish.limit * MIB
+        arguments = calls.arguments(pipe, batch)
+
+        def call() -> None:
+            with reflect(pipe, reflection):
+                pipe(**arguments, output_type="np")
+
+        before = self._fit.plan
         try:
-            self._fit.prepare(
-                pipe,
-                sides,
-                calls.arguments(pipe, batch),
-                wish.offload,
-                attention,
-                None if wish.limit is None else wish.limit * MIB,
-            )
+            with _refusals():
+                plan = self._fit.prepare(pipe, sides, call, wish.offload, attention, limit)
         except DoesNotFitError as error:
             raise InputError(str(error), key="memory") from None
-        self._planned = key
+        if plan != before:
+            self._fitting.clear()
+        self._fitting.add(key)
 
     def _load(self, model: Model) -> Any:
         """The pipeline of a configuration, loaded if it is not the one at hand."""
         key = model_key(model)
         if key != self._key:
             self._fit.release()
-            self._key, self._pipe, self._denoisers, self._planned = None, None, {}, None
-            self._fit = Fit(self.device)
+            self._key, self._pipe, self._denoisers = None, None, {}
+            self._fitting.clear()
+            self._fit, self._encodings = Fit(self.device), Encodings()
             log.info("loading %s", model.id)
             pipe = self._pipe = load_pipeline(model)
             pipe.set_progress_bar_config(disable=True)
@@ -212,7 +226,7 @@ class Worker:
     def _denoiser(self, reference: ModelRef, model: Model) -> Any:
         if reference not in self._denoisers:
             self._fit.release()
-            self._planned = None
+            self._fitting.clear()
             self._denoisers[reference] = load_denoiser(reference, self._pipe, model)
         return self._denoisers[reference]
 

@@ -30,7 +30,7 @@ quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
 bench: $(STAMP)  ## The benchmarks, one JSON line each.
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) demo renders build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,95 @@
+"""``python -m benchmarks``: run all, or those named; ``--keep`` puts the results into docs/."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from w2sd_video.render.versions import versions
+
+from . import attention, clips, pairs, start
+from .measure import Figures
+
+DOCS = Path(__file__).parents[1] / "docs"
+BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+
+
+class Benchmark(NamedTuple):
+    run: Callable[[], Figures]
+    goals: dict[str, float]  # at most
+
+
+PIECES = {"math_memory_ratio": 0.25, "math_time_ratio": 1.10, "math_error": 1e-5}
+BENCHMARKS = {
+    "attention-spatial": Benchmark(partial(attention.layer, "spatial"), PIECES),
+    "attention-temporal": Benchmark(partial(attention.layer, "temporal"), PIECES),
+    "attention-full": Benchmark(partial(attention.layer, "full"), PIECES),
+    "feed-forward": Benchmark(partial(attention.layer, "feed_forward"), PIECES),
+    "pair-bytes": Benchmark(pairs.fine_tune, {"above_one_over_differing": 1.0}),
+    "pair-above-one": Benchmark(
+        pairs.above_one_model,
+        {"lora_above_mib": 0, "guidance_above_mib": 0, "prompt_above_mib": 0},
+    ),
+    "offload-moves": Benchmark(pairs.moves, {"peak_over_room": 1.0, "ratio": 1.0}),
+    "modes": Benchmark(
+        clips.modes,
+        {"guidance_exact": 2.6, "guidance_implicit": 2.1, "guidance_cached": 1.1}
+        | {f"weights_{mode}_over_evaluations": 1.05 for mode in clips.MODES},
+    ),
+    "overhead": Benchmark(clips.overhead, {"guidance_exact": 1.05}),
+    "start": Benchmark(start.start, {}),
+}
+
+
+def lines(names: list[str]) -> Iterator[dict[str, Any]]:
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    for name in names or BENCHMARKS:
+        figures = {key: float(f"{value:.4g}") for key, value in BENCHMARKS[name].run().items()}
+        yield {"name": name, "figures": figures, "versions": versions(), "machine": machine}
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """As a Markdown table, goals beside the figures."""
+    rows = ["| benchmark | figure | measured | goal |", "|---|---|---|---|"]
+    for result in results:
+        goals = BENCHMARKS[result["name"]].goals
+        for key, value in result["figures"].items():
+            goal = f"≤ {goals[key]:g}" if key in goals else ""
+            missed = key in goals and value > goals[key]
+            measured = f"**{value:g}**" if missed else f"{value:g}"
+            rows.append(f"| {result['name']} | {key.replace('_', ' ')} | {measured} | {goal} |")
+    machine, used = results[-1]["machine"], results[-1]["versions"]
+    told = ", ".join(f"{name} {number}" for name, number in used.items())
+    return "\n".join(rows) + f"\n\n{machine}; {told}.\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*BENCHMARKS, []])
+    parser.add_argument("--keep", action="store_true", help="put the results into docs/")
+    asked = parser.parse_args()
+    kept = DOCS / "benchmarks.jsonl"
+    results = {}
+    if kept.exists():
+        results = {r["name"]: r for r in map(json.loads, kept.read_text().splitlines())}
+    for result in lines(asked.names):
+        print(json.dumps(result), flush=True)
+        results[result["name"]] = result
+    if asked.keep:
+        ordered = [results[name] for name in BENCHMARKS if name in results]
+        kept.write_text("".join(json.dumps(result) + "\n" for result in ordered))
+        page = DOCS / "benchmarks.md"
+        head, _, rest = page.read_text().partition(BEGIN)
+        page.write_text(head + BEGIN + table(ordered) + END + rest.partition(END)[2])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Clips of the embedded model: what each mode takes beside plain sampling, and what is ours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from w2sd_video import Reflection, Side, reflect
+from w2sd_video.core.replaced import replaced
+from w2sd_video.memory.sharing import share
+from w2sd_video.shapes import load_pipeline
+
+from .measure import Figures, seconds
+
+PROMPT = "a red circle moving left on a white background"
+MODES = ("exact", "implicit", "cached", "extrapolate")
+
+
+def modes() -> Figures:
+    """All steps reflected; seconds of a clip over those of a plain one with the same steps.
+
+    ``evaluations`` are the same ratio of denoiser samples.
+    """
+    pipe = _pipe()
+    weak = load_pipeline(weak=True).unet
+    share(pipe.unet, weak)
+    pairs = {"guidance": Side(guidance_scale=1.0), "weights": Side(denoiser=weak)}
+    plain, plain_evaluations = _clip(pipe, None)
+    figures: Figures = {}
+    for pair, side in pairs.items():
+        runs = {mode: _clip(pipe, Reflection(weak=side, mode=mode)) for mode in MODES}
+        base, *times = seconds(plain, *(clip for clip, _ in runs.values()), rounds=3)
+        figures["plain_seconds"] = base
+        for (mode, (_, evaluations)), taken in zip(runs.items(), times, strict=True):
+            ratio = evaluations() / plain_evaluations()
+            figures[f"{pair}_{mode}"] = taken / base
+            figures[f"{pair}_{mode}_evaluations"] = ratio
+            figures[f"{pair}_{mode}_over_evaluations"] = taken / base / ratio
+    return figures
+
+
+def overhead() -> Figures:
+    """Seconds of a reflected clip over those that its denoiser, encoder and decoder take."""
+    pipe = _pipe()
+    figures: Figures = {}
+    for name, side in {"guidance": Side(guidance_scale=1.0)}.items():
+        clip, _ = _clip(pipe, Reflection(weak=side))
+        clip()
+        ratios = []
+        for _ in range(3):
+            spent = [0.0]
+            start = time.perf_counter()
+            with _clocked(pipe.unet, "forward", spent), _clocked(pipe.vae, "decode", spent):
+                clip()
+            ratios.append((time.perf_counter() - start) / spent[0])
+        figures[f"{name}_exact"] = sorted(ratios)[1]
+    return figures
+
+
+def _pipe() -> Any:
+    pipe = load_pipeline()
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _clip(
+    pipe: Any, reflection: Reflection | None, steps: int = 10
+) -> tuple[Callable[[], Any], Callable[[], int]]:
+    """What makes a clip, and what tells its evaluations."""
+    evaluations = 0
+
+    def clip() -> None:
+        nonlocal evaluations
+        with reflect(pipe, reflection) as run:
+            pipe(
+                PROMPT,
+                num_inference_steps=steps,
+                guidance_scale=2.0,
+                generator=torch.Generator().manual_seed(0),
+            )
+        evaluations = run.evaluations
+
+    return clip, lambda: evaluations
+
+
+@contextmanager
+def _clocked(module: Any, name: str, spent: list[float]) -> Iterator[None]:
+    """Within it, the time of every call is added to ``spent[0]``."""
+    method = getattr(module, name)
+
+    def clocked(*args: Any, **kwargs: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return method(*args, **kwargs)
+        finally:
+            spent[0] += time.perf_counter() - start
+
+    with replaced(module, name, clocked):
+        yield

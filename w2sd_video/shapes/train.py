@@ -33,7 +33,7 @@ class Recipe:
 
     vae: Stage = Stage(steps=7000, batch=8, rate=1.5e-3)
     image: Stage = Stage(steps=8000, batch=32, rate=6e-4, average=0.999)
-    video: Stage = Stage(steps=4500, batch=8, rate=8e-4)
+    video: Stage = Stage(steps=5600, batch=8, rate=8e-4)
     clips: int = 10_000  # rendered and encoded once; every third shows one object
     stills: int = 16  # frames beside every batch of clips, to keep the image model alive
     alone: int = 700  # first steps of the video stage, on clips of one thing

@@ -1,0 +1,99 @@
+"""Seconds a step and peak memory of real-size video models: ``python -m benchmarks.accelerator``.
+
+Plain sampling and each mode with a weights pair, then each plan for the memory. Takes under ten
+minutes on one large accelerator; without any it runs small models on the CPU, to be seen to work.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import torch
+
+from w2sd_video import Reflection, Side
+from w2sd_video.memory.fit import Fit
+from w2sd_video.memory.tensors import GIB
+from w2sd_video.render.versions import versions
+
+from .architectures import Architecture, architectures, build, embeddings
+
+STEPS = 3
+MODES = (None, "exact", "implicit", "cached")
+PLANS = ("none", "model", "block")
+
+Row = tuple[str, str, str, float, float]  # architecture, plan, mode, seconds a step, GiB
+
+
+def measured(name: str, architecture: Architecture, device: str) -> Iterator[Row]:
+    """Every mode with all weights on the device, then the reflected clip with the other plans."""
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    pipe, weak = build(architecture, dtype)
+    arguments = architecture.call | embeddings(architecture, dtype)
+    fit = Fit(device)
+    for plan in PLANS if device == "cuda" else PLANS[:1]:
+        for mode in MODES if plan == "none" else ("exact",):
+            reflection = None if mode is None else Reflection(weak=Side(denoiser=weak), mode=mode)
+
+            def call(**more: Any) -> None:
+                pipe(
+                    **arguments,
+                    **more,
+                    num_inference_steps=STEPS,
+                    guidance_scale=6.0,
+                    reflection=reflection,  # noqa: B023 - called within the loop
+                    generator=torch.Generator().manual_seed(0),
+                )
+
+            fit.prepare(pipe, [weak], lambda: call(output_type="np"), offload=plan)
+            yield name, plan, mode or "plain", *_clocked(call, fit, device)
+    fit.release()
+
+
+def _clocked(call: Any, fit: Fit, device: str) -> tuple[float, float]:
+    """Median seconds of a step after the first, and the peak of memory in GiB."""
+    times: list[float] = []
+
+    def note(*_: Any) -> dict[str, Any]:
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter())
+        return {}
+
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    with fit.applied():
+        call(output_type="latent", callback_on_step_end=note)
+    peak = torch.cuda.max_memory_allocated() / GIB if device == "cuda" else float("nan")
+    return median(after - before for before, after in pairwise(times)), peak
+
+
+def main() -> None:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    rows: list[Row] = []
+    for name, architecture in architectures(small=device == "cpu").items():
+        try:
+            for row in measured(name, architecture, device):
+                rows.append(row)
+                print(*row, sep=", ", flush=True)
+        except torch.OutOfMemoryError as error:
+            print(f"{name}: {error}", flush=True)
+        gc.collect()
+        if device == "cuda":
+            torch.cuda.empty_cache()
+    print("\n| model | weights | mode | s a step | over plain | peak GiB |")
+    print("|---|---|---|---|---|---|")
+    plain = {row[0]: row[3] for row in rows if row[2] == "plain"}
+    for name, plan, mode, taken, peak in rows:
+        ratio = taken / plain[name]
+        print(f"| {name} | {plan} | {mode} | {taken:.3g} | {ratio:.2f} | {peak:.1f} |")
+    what = torch.cuda.get_device_name() if device == "cuda" else "CPU, small models"
+    print(f"\n{what}; " + ", ".join(f"{k} {v}" for k, v in versions().items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ import torch
 
 from w2sd_video.render.versions import versions
 
-from . import attention, clips, pairs, start
+from . import attention, clips, pairs, resume, start
 from .measure import Figures
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -45,6 +45,7 @@ BENCHMARKS = {
         | {f"weights_{mode}_over_evaluations": 1.05 for mode in clips.MODES},
     ),
     "overhead": Benchmark(clips.overhead, {"guidance_exact": 1.05}),
+    "resume": Benchmark(resume.resume, {"first_seconds": 10, "again_seconds": 10}),
     "start": Benchmark(start.start, {}),
 }
 

@@ -58,6 +58,9 @@ def render(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and say what it would cost.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Take up again what failed before.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON events, one a line.")] = False,
 ) -> None:
     """Render every prompt of a list.
@@ -68,7 +71,8 @@ def render(
     from w2sd_video.render.command import option_layers, render_list
 
     options = option_layers(samples, seed, set_ or [])
-    raise typer.Exit(render_list(prompts, config, output, options, baseline, dry_run, as_json))
+    code = render_list(prompts, config, output, options, baseline, dry_run, as_json, retry_failed)
+    raise typer.Exit(code)
 
 
 app.command("render")(render)
@@ -81,6 +85,17 @@ def gallery(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     from w2sd_video.render.gallery import write_gallery
 
     print(write_gallery(folder))
+
+
+@app.command("status")
+def status(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Say how far a folder of clips is, and what failed in it."""
+    from rich.console import Console
+
+    from w2sd_video.render.status import report
+
+    for part in report(folder):
+        Console(highlight=False, soft_wrap=True).print(part)
 
 
 @configs_app.command("ls")

@@ -64,8 +64,8 @@ def test_what_is_dumped_can_be_read_again() -> None:
 def test_seeds() -> None:
     assert parse_seeds(7) == [7]
     assert parse_seeds("0-3, 9,2") == [0, 1, 2, 3, 9]
-    assert settings(seed=5, samples=3).seeds() == [5, 6, 7]
-    assert settings(seed="4-6").seeds() == [4, 5, 6]
+    assert settings(seed=5).seeds(3) == [5, 6, 7]
+    assert settings(seed="4-6").seeds(1) == [4, 5, 6]
     for wrong in ("", "a", "1-", "-1", "1,,2", "1.5", "4-2"):
         with pytest.raises(ValueError, match=r"seed|range"):
             parse_seeds(wrong)

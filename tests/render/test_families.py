@@ -24,7 +24,7 @@ from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.prompts import read_prompts
 from w2sd_video.render.publishing import Result
 from w2sd_video.render.resolve import read_layer
-from w2sd_video.render.run import open_folder, run, unfinished
+from w2sd_video.render.run import open_folder, run, standing
 from w2sd_video.render.video import read_mp4, read_png
 
 from .. import tiny
@@ -66,7 +66,7 @@ def planned(settings: dict[str, Any], rows: str = "prompt\na red circle\n") -> l
 def render(jobs: list[Job], folder: str = "out") -> list[Result]:
     results: list[Result] = []
     with open_folder(Path(folder)) as ledger:
-        todo = unfinished(jobs, Path(folder), ledger)
+        todo = standing(jobs, Path(folder), ledger).jobs
         run(todo, Path(folder), ledger, lambda step: None, results.append)
     return results
 

@@ -32,7 +32,7 @@ def page(folder: Path) -> tuple[str, Page]:
     with Ledger(folder / "ledger.sqlite") as ledger:
         ledger.add(jobs)
         for job in jobs[:3]:
-            ledger.done(job, 50, 1.0, 1, {})
+            ledger.done(job, 50, 1.0, 1, {}, folder)
         ledger.failed(jobs[3], f"ValueError: {EVIL}")
     text = write_gallery(folder).read_text("utf-8")
     return text, Page(text)

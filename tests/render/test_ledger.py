@@ -25,7 +25,8 @@ def test_a_life(tmp_path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.add([a, b, c])
         ledger.start([a, b, c])
-        ledger.done(a, 50, 1.5, 123, {"torch": "2"})
+        (tmp_path / "a.mp4").write_bytes(b"four")
+        ledger.done(a, 50, 1.5, 123, {"torch": "2"}, tmp_path / "a.mp4")
         ledger.failed(b, "RuntimeError: no")
         ledger.stopped([a, b, c])
         assert states(ledger) == [("a-s0", "done"), ("b-s0", "failed"), ("c-s0", "queued")]
@@ -34,7 +35,11 @@ def test_a_life(tmp_path: Path) -> None:
         assert row
         assert (row["evaluations"], row["seconds"], row["peak_memory"]) == (50, 1.5, 123)
         assert (row["attempts"], row["versions"]) == (1, {"torch": "2"})
-        assert row["config"]["model"]["id"] == "org/model"
+        assert row["config"] == a.config.model_dump(mode="json")
+        entry = ledger.entries()[a.id]
+        assert (entry.name, entry.state, entry.attempts, entry.size) == ("a-s0", "done", 1, 4)
+        assert entry.modified == (tmp_path / "a.mp4").stat().st_mtime_ns
+        assert ledger.summary()["done"] == (1, 50, 1.5)
         assert [row["name"] for row in ledger.rows("failed")] == ["b-s0"]
         ledger.add([b])
         again = ledger.get(b.id)
@@ -46,7 +51,7 @@ def test_a_new_clip_takes_the_row_of_the_one_it_replaces(tmp_path: Path) -> None
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         for job in (*jobs()[:1], *jobs(fps=4)[:1]):
             ledger.add([job])
-            ledger.done(job, 1, 1.0, 1, {})
+            ledger.done(job, 1, 1.0, 1, {}, tmp_path)
         assert len(list(ledger.rows())) == 1
 
 
@@ -60,3 +65,56 @@ def test_file_format(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(InputError, match="newer version"):
         Ledger(path)
+
+
+VERSION_1 = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY, pair TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
+    prompt TEXT NOT NULL, seed INTEGER NOT NULL, config TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued', attempts INTEGER NOT NULL DEFAULT 0,
+    evaluations INTEGER, seconds REAL, peak_memory INTEGER, versions TEXT, error TEXT,
+    updated REAL NOT NULL
+);
+CREATE INDEX jobs_by_name ON jobs (name);
+CREATE INDEX jobs_by_state ON jobs (state);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_ledger_of_version_1_is_taken_on(tmp_path: Path) -> None:
+    path, known = tmp_path / "ledger.sqlite", jobs()
+    db = sqlite3.connect(path)
+    db.executescript(VERSION_1)
+    for job, state in zip(known, ("done", "failed", "queued"), strict=True):
+        config = job.config.model_dump_json()
+        values = job.id, job.pair, job.name, job.kind, job.prompt, job.seed, config, state, 7.0
+        db.execute(
+            "INSERT INTO jobs (id, pair, name, kind, prompt, seed, config, state, updated)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+    db.commit()
+    db.close()
+    for _ in range(2):
+        with Ledger(path) as ledger:
+            rows = list(ledger.rows())
+            assert [row["config"] for row in rows] == [
+                job.config.model_dump(mode="json") for job in known
+            ]
+            assert [row["state"] for row in rows] == ["done", "failed", "queued"]
+            assert rows[0]["updated"] == 7.0
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    assert db.execute("SELECT COUNT(*) FROM settings").fetchone() == (1,)
+    db.close()
+    with Ledger(path) as ledger:
+        ledger.add(jobs(fps=9))
+        assert len(ledger.entries()) == 6
+
+
+def test_what_jobs_share_is_stored_once(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.add([*jobs(), *jobs(fps=4)])
+        assert len({row["id"] for row in ledger.rows()}) == 6
+    db = sqlite3.connect(tmp_path / "ledger.sqlite")
+    assert db.execute("SELECT COUNT(*) FROM settings").fetchone() == (2,)

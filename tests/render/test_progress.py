@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from w2sd_video.render import progress
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.publishing import Result
+from w2sd_video.render.run import Standing
 from w2sd_video.render.worker import Step
 
 
@@ -63,7 +65,7 @@ def test_lines_come_now_and_then(
     jobs: list[Job], clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = progress.Lines()
-    lines.begin(jobs[:1], 3, Path("out"))
+    lines.begin(Standing(jobs[:1], Counter(new=1), 3, 0), Path("out"))
     for done in range(11):
         clock[0] += 4
         lines.step(Step(jobs[:1], done, 10, 2 * done))
@@ -84,7 +86,7 @@ def test_the_live_display_tells_it_all(jobs: list[Job], clock: list[float]) -> N
     live = progress.Live()
     screen = Console(file=io.StringIO(), force_terminal=True, width=120)
     live._console = live._bars.live.console = screen
-    live.begin(jobs, 0, Path("out"))
+    live.begin(Standing(jobs, Counter(new=4), 0, 0), Path("out"))
     live.step(Step(jobs[:2], 0, 10, 0))
     clock[0] += 5
     live.step(Step(jobs[:2], 5, 10, 20))
@@ -98,3 +100,12 @@ def test_the_live_display_tells_it_all(jobs: list[Job], clock: list[float]) -> N
 
 def test_durations() -> None:
     assert [progress.duration(s) for s in (0, 75, 3700)] == ["0:00", "1:15", "1:01:40"]
+
+
+def test_the_first_line_says_what_and_why(jobs: list[Job]) -> None:
+    why = Counter({"new": 2, "damaged": 1, "changed": 1})
+    assert progress.opening(Standing(jobs, why, 9, 3)) == (
+        "4 clips to render (2 new, 1 damaged, 1 changed); 9 already there, skipped;"
+        " 3 failed before, left alone"
+    )
+    assert progress.opening(Standing(jobs[:1], Counter(new=1), 0, 0)) == "1 clip to render"

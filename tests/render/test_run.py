@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 import yaml
 
 from w2sd_video import cli, shapes
+from w2sd_video.render import clips
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.publishing import Result
 from w2sd_video.render.resolve import read_config
-from w2sd_video.render.run import open_folder, run, unfinished
+from w2sd_video.render.run import open_folder, run, standing
 from w2sd_video.render.video import read_mp4
 from w2sd_video.render.worker import Step, Worker
 
@@ -43,7 +45,7 @@ def planned(tiny: Path, prompts: list[str] = PROMPTS, baseline: bool = True, **m
 def render(jobs: list[Job], folder: Path, on_step=lambda step: None) -> list[Result]:
     results: list[Result] = []
     with open_folder(folder) as ledger:
-        run(unfinished(jobs, folder, ledger), folder, ledger, on_step, results.append)
+        run(standing(jobs, folder, ledger, True).jobs, folder, ledger, on_step, results.append)
     return results
 
 
@@ -89,6 +91,46 @@ def test_a_second_run_renders_what_is_missing_only(done, tiny: Path) -> None:
     assert render(planned(tiny), folder) == []
     (folder / "clips" / "ring-s0.mp4").unlink()
     assert [result.job.name for result in render(planned(tiny), folder)] == ["ring-s0"]
+
+
+def why(jobs: list[Job], folder: Path, **how: bool) -> tuple[dict[str, int], int, int]:
+    with open_folder(folder) as ledger:
+        found = standing(jobs, folder, ledger, **how)
+    return dict(found.why), found.done, found.failed
+
+
+def test_why_a_clip_is_rendered(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = planned(tiny, ["a", "b", "c"], baseline=False)
+    assert why(jobs, tmp_path) == ({"new": 3}, 0, 0)
+    render(jobs, tmp_path)
+    assert why(jobs, tmp_path) == ({}, 3, 0)
+    looked_at: list[str] = []
+    whole = clips.is_whole
+
+    def noted(folder: Path, job: Job) -> bool:
+        looked_at.append(job.name)
+        return whole(folder, job)
+
+    monkeypatch.setattr(clips, "is_whole", noted)
+    a, b, c = (tmp_path / "clips" / f"{job.name}.mp4" for job in jobs)
+    os.utime(a)  # touched, and as it was
+    b.write_bytes(b.read_bytes()[:-9])
+    c.unlink()
+    assert why(jobs, tmp_path) == ({"damaged": 1, "missing": 1}, 1, 0)
+    assert looked_at == ["a-s0", "b-s0"]
+    assert why(jobs[:1], tmp_path) == ({}, 1, 0)
+    assert looked_at == ["a-s0", "b-s0"]  # its new time is known
+    a.with_suffix(".json").unlink()
+    assert why(jobs[:1], tmp_path) == ({"missing": 1}, 0, 0)
+    assert why(planned(tiny, ["a"], False, fps=4), tmp_path) == ({"changed": 1}, 0, 0)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.start(jobs[:1])  # and killed
+        ledger.failed(jobs[1], "OSError: no")
+    assert why(jobs, tmp_path) == ({"interrupted": 1, "missing": 1}, 0, 1)
+    again = {"interrupted": 1, "missing": 1, "failed before": 1}
+    assert why(jobs, tmp_path, retry_failed=True) == (again, 0, 0)
 
 
 def test_a_changed_setting_is_rendered_again(tiny: Path, tmp_path: Path) -> None:
@@ -232,7 +274,14 @@ def test_from_the_command_line(command, capsys: pytest.CaptureFixture[str]) -> N
     assert len(list(Path("renders/l/clips").iterdir())) == 6 * 5
     assert command("--seed", "0-2", "--set", "output.formats=[gif,webp,png]", "--json") == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert events[0] == {"event": "begin", "jobs": 3, "skipped": 6, "folder": "renders/l"}
+    assert events[0] == {
+        "event": "begin",
+        "jobs": 3,
+        "skipped": 6,
+        "failed_before": 0,
+        "why": {"new": 3},
+        "folder": "renders/l",
+    }
     assert [e["event"] for e in events].count("done") == 3
     assert events[-1]["event"] == "end"
     assert events[-1]["skipped"] == 6
@@ -247,6 +296,40 @@ def test_exit_code_if_some_failed(
     assert said.out.splitlines()[-1] == "0 rendered, 3 failed; gallery: out/gallery.html"
     assert said.err.splitlines()[0] == "error: [1/3] a-red-s0: ZeroDivisionError: division by zero"
     assert "division by zero" in Path("out/gallery.html").read_text()
+
+
+def test_what_failed_is_left_alone_until_asked_for(
+    command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock = Worker.render
+
+    def failing(self, batch, on_step):
+        if any(job.prompt == "blue" for job in batch):
+            raise RuntimeError("out of [red] paint")
+        return stock(self, batch, on_step)
+
+    monkeypatch.setattr(Worker, "render", failing)
+    assert command("-o", "out") == 1
+    capsys.readouterr()
+    assert command("-o", "out") == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "0 clips to render; 2 already there, skipped; 1 failed before, left alone",
+        "0 rendered, 2 skipped, 1 failed before; gallery: out/gallery.html",
+    ]
+    assert err == "note: render again with --retry-failed what failed before\n"
+    monkeypatch.setattr(sys, "argv", ["w2sd-video", "status", "out"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert not stop.value.code
+    out = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in out[1:3]] == [["done", "2"], ["failed", "1"]]
+    assert out[3] == "blue-s0: RuntimeError: out of [red] paint"
+    monkeypatch.setattr(Worker, "render", stock)
+    assert command("-o", "out", "--retry-failed") == 0
+    assert capsys.readouterr().out.splitlines()[0] == (
+        "1 clip to render (1 failed before); 2 already there, skipped"
+    )
 
 
 def test_an_interruption_keeps_what_is_finished(

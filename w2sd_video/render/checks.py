@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from w2sd_video.pipelines.catalog import MODULES
 from w2sd_video.render import inputs, kinds, models
-from w2sd_video.render.config import Config, parse_seeds
+from w2sd_video.render.config import Config, Own, parse_seeds
 from w2sd_video.render.errors import did_you_mean
 from w2sd_video.render.layers import KeyPath
 
@@ -16,11 +16,6 @@ Problem = tuple[KeyPath, str]
 
 def problems(config: Config) -> Iterator[Problem]:
     """Everything wrong with a configuration that can be told without loading a model."""
-    if config.samples > 1 and len(parse_seeds(config.seed)) > 1:
-        yield (
-            ("samples",),
-            f"counts up from one seed, but 'seed' already lists several ({config.seed})",
-        )
     if config.scheduler and config.scheduler.name:
         name, known = config.scheduler.name, models.schedulers()
         if known and name not in known:
@@ -30,6 +25,7 @@ def problems(config: Config) -> Iterator[Problem]:
         yield ("model", "pipeline"), f"'{name}' is no pipeline that can reflect{near}"
     yield from _weights(config)
     yield from _kind(config)
+    yield from own_problems(config, config)
     for key in inputs.KEYS:
         path = getattr(config, key)
         if path and (message := inputs.problem(key, path)):
@@ -40,6 +36,27 @@ def problems(config: Config) -> Iterator[Problem]:
         if value is not None and allowed is not None and value not in allowed:
             can = str(allowed[0]) if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
             yield (key,), f"the model '{config.model.id}' can do {can}, got {value}"
+
+
+def own_problems(config: Config, own: Own) -> Iterator[Problem]:
+    """What is wrong with the keys of a row's own, beside the rest of its configuration."""
+    if config.samples > 1 and len(parse_seeds(own.seed)) > 1:
+        yield (
+            ("samples",),
+            f"counts up from one seed, but 'seed' already lists several ({own.seed})",
+        )
+    name, label = kinds.pipeline_name(config.model), own.class_labels
+    if name in MODULES and name not in kinds.CLASS_CONDITIONAL and label is not None:
+        yield ("class_labels",), f"means nothing to {name}, which takes a prompt"
+    if name not in kinds.CLASS_CONDITIONAL:
+        return
+    if label is not None and own.prompt is not None:
+        yield ("prompt",), f"means nothing to {name}, which takes class_labels"
+    known = models.labels(config.model.id, config.model.revision)
+    for key in ("class_labels", "prompt"):
+        value = getattr(own, key)
+        if known and isinstance(value, str) and not value.isdecimal() and value not in known:
+            yield (key,), f"unknown class '{value}'{did_you_mean(value, known)}"
 
 
 class _Weights(NamedTuple):
@@ -93,21 +110,7 @@ def _references(config: Config) -> Iterator[_Weights]:
 def _kind(config: Config) -> Iterator[Problem]:
     """What the pipeline's name alone tells."""
     name = kinds.pipeline_name(config.model)
-    if name not in MODULES:
-        return
     if name in kinds.IMAGES:
         for key in ("num_frames", "fps"):
             if getattr(config, key) is not None:
                 yield (key,), f"means nothing to {name}, which makes images"
-    label = config.class_labels
-    if name not in kinds.CLASS_CONDITIONAL:
-        if label is not None:
-            yield ("class_labels",), f"means nothing to {name}, which takes a prompt"
-        return
-    if label is not None and config.prompt is not None:
-        yield ("prompt",), f"means nothing to {name}, which takes class_labels"
-    known = models.labels(config.model.id, config.model.revision)
-    for key in ("class_labels", "prompt"):
-        value = getattr(config, key)
-        if known and isinstance(value, str) and not value.isdecimal() and value not in known:
-            yield (key,), f"unknown class '{value}'{did_you_mean(value, known)}"

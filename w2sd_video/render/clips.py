@@ -13,11 +13,15 @@ from w2sd_video.render import video
 from w2sd_video.render.jobs import Job, canonical
 
 
+def suffixes(job: Job) -> list[str]:
+    """Of a job's files: mp4 and the previews asked for, or png; json is last."""
+    formats = ["png"] if job.is_image else ["mp4", *job.settings.config.output.formats]
+    return list(dict.fromkeys([*formats, "json"]))
+
+
 def files(folder: Path, job: Job) -> dict[str, Path]:
-    """Every file of a job by its kind: mp4 and the previews asked for, or png; json is last."""
-    formats = ["png"] if job.is_image else ["mp4", *job.config.output.formats]
-    kinds = dict.fromkeys([*formats, "json"])
-    return {kind: folder / "clips" / f"{job.name}.{kind}" for kind in kinds}
+    """Every file of a job by its suffix."""
+    return {kind: folder / "clips" / f"{job.name}.{kind}" for kind in suffixes(job)}
 
 
 def describe(job: Job, versions: dict[str, str]) -> dict[str, Any]:
@@ -72,9 +76,17 @@ def publish(
                 part.write_text(text + "\n", "utf-8")
             else:
                 video.write_preview(part, frames, fps, kind)
+        for part in parts.values():
+            _to_disk(part)
         for kind, part in parts.items():
             os.replace(part, targets[kind])
     return next(iter(targets.values()))
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file would outlast a power cut; else its name might, and it not."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager

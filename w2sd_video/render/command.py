@@ -31,6 +31,7 @@ def render_list(
     baseline: bool = False,
     dry_run: bool = False,
     as_json: bool = False,
+    retry_failed: bool = False,
 ) -> int:
     """Render a prompt list and return the exit code.
 
@@ -56,7 +57,8 @@ def render_list(
         "layers": [{"from": layer.file, "settings": layer.data} for layer in layers],
     }
     stem = "stdin" if prompts == "-" else Path(prompts).stem
-    return _drain(planned, folder or Path("renders") / stem, given, resolved, reporter(as_json))
+    folder = folder or Path("renders") / stem
+    return _drain(planned, folder, given, resolved, reporter(as_json), retry_failed)
 
 
 def option_layers(samples: str | None, seed: str | None, assignments: list[str]) -> list[Layer]:
@@ -81,11 +83,16 @@ def _number(text: str) -> int | str:
 
 
 def _drain(
-    planned: Plan, folder: Path, given: dict[str, Any], resolved: Config, report: Reporter
+    planned: Plan,
+    folder: Path,
+    given: dict[str, Any],
+    resolved: Config,
+    report: Reporter,
+    retry_failed: bool,
 ) -> int:
     """Run what is unfinished; results go to the reporter, the page is written last."""
     from w2sd_video.render.gallery import write_gallery
-    from w2sd_video.render.run import open_folder, run, unfinished, write_settings
+    from w2sd_video.render.run import open_folder, run, standing, write_settings
 
     if not sys.warnoptions:  # what libraries warn of is for their developers
         warnings.simplefilter("ignore")
@@ -99,12 +106,12 @@ def _drain(
 
     with open_folder(folder) as ledger:
         write_settings(folder, given, resolved.model_dump(mode="json"))
-        todo = unfinished(planned.jobs, folder, ledger)
+        found = standing(planned.jobs, folder, ledger, retry_failed)
         for note in planned.notes:
             report.say("note", note)
-        report.begin(todo, len(planned.jobs) - len(todo), folder)
+        report.begin(found, folder)
         try:
-            run(todo, folder, ledger, report.step, on_result)
+            run(found.jobs, folder, ledger, report.step, on_result)
         except KeyboardInterrupt:
             interrupted = True
         finally:
@@ -113,14 +120,18 @@ def _drain(
     failed = sum(result.error is not None for result in results)
     counts = {
         "rendered": len(results) - failed,
-        "skipped": len(planned.jobs) - len(todo),
+        "skipped": found.done,
         "failed": failed,
-        "left": len(todo) - len(results),
+        "failed before": found.failed,
+        "left": len(found.jobs) - len(results),
     }
     told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "rendered")
     line = f"{'interrupted: ' if interrupted else ''}{told}; gallery: {gallery}"
-    report.end(counts | {"interrupted": interrupted, "gallery": str(gallery)}, line)
-    return INTERRUPTED if interrupted else SOME_FAILED if failed else OK
+    if found.failed:
+        report.say("note", "render again with --retry-failed what failed before")
+    summary = {name.replace(" ", "_"): count for name, count in counts.items()}
+    report.end(summary | {"interrupted": interrupted, "gallery": str(gallery)}, line)
+    return INTERRUPTED if interrupted else SOME_FAILED if failed or found.failed else OK
 
 
 class _Tell(logging.Handler):

@@ -87,9 +87,14 @@ def _off(value: Any) -> Any:
 
 def _text(value: str) -> str:
     """Text that can be written to any file, which JSON's escapes don't promise."""
-    if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
-        raise ValueError(f"must be valid Unicode without NUL, got {value!r}")
-    return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        pass  # half of a surrogate pair
+    else:
+        if "\0" not in value:
+            return value
+    raise ValueError(f"must be valid Unicode without NUL, got {value!r}")
 
 
 def _file_name(value: str) -> str:
@@ -220,14 +225,33 @@ class Output(Section):
     crf: Annotated[int, Field(ge=0, le=51)] = 12
 
 
-class Config(Section):
-    """Everything that settles a clip or an image, and the seeds to render it with."""
+class Own(Section):
+    """What most rows of a list differ in: what a clip shows, its name and its seeds."""
 
     prompt: Text | None = None
     class_labels: Annotated[int | Text, BeforeValidator(_label)] | None = None
-    negative_prompt: Text | None = None
     name: Name | None = None
     seed: Annotated[int | str, BeforeValidator(_seed)] = 0
+
+    @property
+    def shows(self) -> str:
+        """What it is of, in words: the prompt, or the class."""
+        given = self.class_labels if self.prompt is None else self.prompt
+        return "" if given is None else str(given)
+
+    def seeds(self, samples: int) -> list[int]:
+        """The seeds listed, or so many counting up from the one given."""
+        listed = parse_seeds(self.seed)
+        return listed if len(listed) > 1 else [listed[0] + i for i in range(samples)]
+
+
+OWN = tuple(Own.model_fields)
+
+
+class Config(Own):
+    """Everything that settles a clip or an image, and the seeds to render it with."""
+
+    negative_prompt: Text | None = None
     samples: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 1
     model: Model
     scheduler: Scheduler | None = None
@@ -248,17 +272,6 @@ class Config(Section):
     reflection: ReflectionConfig | None = None
     memory: Memory = Memory()
     output: Output = Output()
-
-    def seeds(self) -> list[int]:
-        """The seeds listed, or ``samples`` seeds counting up from the one given."""
-        listed = parse_seeds(self.seed)
-        return listed if len(listed) > 1 else [listed[0] + i for i in range(self.samples)]
-
-    @property
-    def shows(self) -> str:
-        """What it is of, in words: the prompt, or the class."""
-        given = self.class_labels if self.prompt is None else self.prompt
-        return "" if given is None else str(given)
 
     @property
     def frame_rate(self) -> float:

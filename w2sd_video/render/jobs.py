@@ -9,20 +9,23 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
+
+from pydantic import ValidationError
 
 from w2sd_video.core.reflection import Reflection
 from w2sd_video.pipelines.catalog import MODULES, cost
 from w2sd_video.render import inputs, kinds, models
-from w2sd_video.render.config import Config, Model
-from w2sd_video.render.layers import Layer, merge
+from w2sd_video.render.checks import own_problems
+from w2sd_video.render.config import OWN, Config, Model, Own
+from w2sd_video.render.layers import Layer, blame, merge
 from w2sd_video.render.resolve import resolve
 
-# Not part of a job's identity: the name, how many are rendered together, how that is made to
-# fit, and which previews are made. A sample is nothing but its seed, so the seed stands for both.
+# Not part of a job's identity: how many are rendered together, how that is made to fit, and
+# which previews are made. A sample is nothing but its seed; seed and prompt are hashed apart.
 OUTSIDE_IDENTITY = {
-    "name",
-    "seed",
+    *OWN,
     "samples",
     "memory.batch_size",
     "memory.offload",
@@ -35,19 +38,54 @@ SLUG_LENGTH = 60
 PLAIN = ".plain"  # ends the name of a plain clip that stands beside a reflected one
 
 
+class Settings:
+    """What many jobs have in common: a configuration but for what rows say of their own clips.
+
+    Attributes:
+        config: without any of ``Own``, and of one sample.
+        digest: of all in it that settles a clip, weights included.
+        alone: why a call makes one clip only, if so.
+        cost: denoiser samples of a clip, see ``evaluations``.
+        notes: what a person should know of them.
+    """
+
+    def __init__(self, config: Config) -> None:
+        nothing = {name: info.default for name, info in Own.model_fields.items()}
+        self.config = config.model_copy(update=nothing | {"samples": 1})
+        self.digest = _digest(self.config)
+        name = kinds.pipeline_name(config.model)
+        self.is_image = name in kinds.IMAGES
+        self.alone = kinds.why_alone(name, config)
+        self.cost = evaluations(config)
+        self.notes = list(_notes(self.config, self.alone))
+
+    @cached_property
+    def plain(self) -> Settings:
+        """The same without reflection."""
+        if self.config.reflection is None:
+            return self
+        return Settings(self.config.model_copy(update={"reflection": None}))
+
+
 @dataclass(frozen=True)
 class Job:
     """One clip, or image, to render.
 
-    ``config`` is resolved: one prompt, one seed, one sample. ``pair`` is the identity of
-    the plain clip from the same noise, whether or not that is rendered too.
+    ``own`` has one seed. ``pair`` is the identity of the plain clip from the same noise,
+    whether or not that is rendered too.
     """
 
     id: str
     pair: str
     name: str
-    config: Config
+    own: Own
+    settings: Settings = field(compare=False, repr=False)
     layers: tuple[Layer, ...] = field(compare=False, repr=False)  # what it was made of
+
+    @property
+    def config(self) -> Config:
+        """All that settles it."""
+        return self.settings.config.model_copy(update=dict(self.own))
 
     @property
     def source(self) -> str:
@@ -58,24 +96,24 @@ class Job:
 
     @property
     def kind(self) -> str:
-        return "reflected" if self.config.reflection else "plain"
+        return "reflected" if self.settings.config.reflection else "plain"
 
     @property
     def prompt(self) -> str:
         """What it shows; for a class-conditional model the class."""
-        return self.config.shows
+        return self.own.shows
 
     @property
     def is_image(self) -> bool:
-        return kinds.pipeline_name(self.config.model) in kinds.IMAGES
+        return self.settings.is_image
 
     @property
     def seed(self) -> int:
-        return int(self.config.seed)
+        return int(self.own.seed)
 
     @property
     def cost(self) -> int | None:
-        return evaluations(self.config)
+        return self.settings.cost
 
 
 @dataclass(frozen=True)
@@ -97,34 +135,31 @@ def plan(base: list[Layer], rows: list[Layer], baseline: bool = False) -> Plan:
     Raises:
         InputError: for the first row that can't be rendered.
     """
-    below: dict[str, Any] = {}
-    for layer in base:
-        below = merge(below, layer.data)
+    resolver = _Resolver(base)
     jobs: dict[str, Job] = {}
     explicit: dict[str, Job] = {}
     repeated: list[str] = []
     notes: dict[str, None] = {}
     for row in rows:
-        layers = [*base, row]
-        config = resolve(layers, merge(below, row.data))
-        if not config.shows.strip():
-            by_class = kinds.pipeline_name(config.model) in kinds.CLASS_CONDITIONAL
-            key = "class_labels" if by_class and config.prompt is None else "prompt"
-            raise row.error("is missing" if config.prompt is None else "is empty", (key,))
-        notes |= dict.fromkeys(_notes(config))
-        for job in _jobs_of(config, tuple(layers), baseline):
-            if config.name:
+        settings, own, seeds = resolver.resolve(row)
+        if not own.shows.strip():
+            by_class = kinds.pipeline_name(settings.config.model) in kinds.CLASS_CONDITIONAL
+            key = "class_labels" if by_class and own.prompt is None else "prompt"
+            raise row.error("is missing" if own.prompt is None else "is empty", (key,))
+        notes |= dict.fromkeys(settings.notes)
+        for job in _jobs_of(settings, own, seeds, (*base, row), baseline):
+            if own.name:
                 first = explicit.setdefault(job.name.lower(), job)
                 if first is not job:
                     taken = f"'{job.name}' is the name of {first.source} already"
                     raise row.error(taken, ("name",))
             if job.id not in jobs:
                 jobs[job.id] = job
-            elif job.name != jobs[job.id].name and config.name:
+            elif job.name != jobs[job.id].name and own.name:
                 first = jobs[job.id]
                 same = f"'{job.name}' would repeat '{first.name}' of {first.source}"
                 raise row.error(same, ("name",))
-            elif job.kind == "reflected" or not config.reflection:
+            elif job.kind == "reflected" or not settings.config.reflection:
                 repeated.append(job.source)
     if repeated:
         clips = "clip is" if len(repeated) == 1 else f"{len(repeated)} clips are"
@@ -132,27 +167,58 @@ def plan(base: list[Layer], rows: list[Layer], baseline: bool = False) -> Plan:
     return Plan(_distinct(list(jobs.values())), list(notes))
 
 
-def _notes(config: Config) -> Iterator[str]:
+class _Resolver:
+    """Resolves rows; those that differ in nothing but ``Own`` share their settings."""
+
+    def __init__(self, base: list[Layer]) -> None:
+        self._base = base
+        self._below: dict[str, Any] = {}
+        for layer in base:
+            self._below = merge(self._below, layer.data)
+        self._own = {name: self._below[name] for name in OWN if name in self._below}
+        self._known: dict[str, tuple[Settings, Config]] = {}
+
+    def resolve(self, row: Layer) -> tuple[Settings, Own, list[int]]:
+        """A row's settings, what is its own, and its seeds."""
+        own = dict(self._own)
+        rest: dict[str, Any] = {}
+        for name, value in row.data.items():
+            (own if name in OWN else rest)[name] = value
+        key = f"{row.folder}\n{json.dumps(rest, sort_keys=True, default=repr)}"
+        if key not in self._known:
+            config = resolve([*self._base, row], merge(self._below, row.data))
+            self._known[key] = Settings(config), config
+        settings, like = self._known[key]
+        try:
+            checked = Own.model_validate(own)
+        except ValidationError:
+            resolve([*self._base, row], merge(self._below, row.data))  # says what is wrong
+            raise
+        for path, message in own_problems(like, checked):
+            raise blame([*self._base, row], message, path)
+        return settings, checked, checked.seeds(like.samples)
+
+
+def _notes(config: Config, alone: str | None) -> Iterator[str]:
     """What a person should know of a configuration that is not wrong."""
-    why = kinds.why_alone(kinds.pipeline_name(config.model), config)
-    if why and config.memory.batch_size > 1:
-        yield f"{why}, so memory.batch_size is taken as 1"
+    if alone and config.memory.batch_size > 1:
+        yield f"{alone}, so memory.batch_size is taken as 1"
     if config.reflection and config.reflection.strong == config.reflection.weak:
         yield "the strong and the weak side are the same, so reflection changes next to nothing"
 
 
-def _jobs_of(config: Config, layers: tuple[Layer, ...], baseline: bool) -> Iterator[Job]:
+def _jobs_of(
+    settings: Settings, own: Own, seeds: list[int], layers: tuple[Layer, ...], baseline: bool
+) -> Iterator[Job]:
     """A row's jobs: each seed, and its plain twin right after it."""
-    seeds = config.seeds()
-    stem = config.name or slug(config.shows)
+    stem = own.name or slug(own.shows)
     for seed in seeds:
-        name = stem if config.name and len(seeds) == 1 else f"{stem}-s{seed}"
-        clip = config.model_copy(update={"seed": seed, "samples": 1})
-        plain = clip.model_copy(update={"reflection": None})
-        pair = identity(plain)
-        yield Job(identity(clip), pair, name, clip, layers)
-        if baseline and config.reflection:
-            yield Job(pair, pair, name + PLAIN, plain, layers)
+        name = stem if own.name and len(seeds) == 1 else f"{stem}-s{seed}"
+        one = own.model_copy(update={"seed": seed})
+        pair = identity(settings.plain, one)
+        yield Job(identity(settings, one), pair, name, one, settings, layers)
+        if baseline and settings.config.reflection:
+            yield Job(pair, pair, name + PLAIN, one, settings.plain, layers)
 
 
 def slug(prompt: str) -> str:
@@ -175,7 +241,7 @@ def _distinct(jobs: list[Job]) -> list[Job]:
     uses = Counter(job.name.lower() for job in jobs)
 
     def named(job: Job) -> Job:
-        if job.config.name or uses[job.name.lower()] == 1:
+        if job.own.name or uses[job.name.lower()] == 1:
             return job
         stem = job.name.removesuffix(PLAIN)
         return replace(job, name=f"{stem}-{job.id[:8]}{job.name[len(stem) :]}")
@@ -188,8 +254,14 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def identity(config: Config) -> str:
-    """The sha256 of all that settles the file of one clip, weights included."""
+def identity(settings: Settings, own: Own) -> str:
+    """The sha256 of all that settles the file of one clip."""
+    said = [settings.digest, int(own.seed), own.prompt, own.class_labels]
+    return hashlib.sha256(canonical(said).encode()).hexdigest()
+
+
+def _digest(config: Config) -> str:
+    """The sha256 of what jobs have in common, as far as it settles a clip."""
     settings = config.model_dump(mode="json")
     for dotted in OUTSIDE_IDENTITY:
         *parents, last = dotted.split(".")
@@ -200,10 +272,7 @@ def identity(config: Config) -> str:
     for key in inputs.KEYS:  # known by their content, wherever they lie
         settings[key] = settings[key] and inputs.fingerprint(settings[key])
     weights = [models.fingerprint(*reference) for reference in _references(config)]
-    kind = "reflected" if config.reflection else "plain"
-    seed = int(config.seed)
-    text = canonical({"settings": settings, "seed": seed, "kind": kind, "weights": weights})
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical([settings, weights]).encode()).hexdigest()
 
 
 def _references(config: Config) -> Iterator[tuple[str, str | None]]:
@@ -225,19 +294,23 @@ def batches(jobs: list[Job]) -> list[list[Job]]:
     Jobs of one model come together, so that each model is loaded once.
     """
     groups: dict[str, list[Job]] = {}
-    for job in jobs:
-        groups.setdefault(batch_key(job.config), []).append(job)
-    order = {job.id: i for i, job in enumerate(jobs)}
+    first_use: dict[str, int] = {}
+    keys: dict[int, tuple[str, int]] = {}  # by settings, which many jobs share
+    order: dict[str, tuple[int, int]] = {}
+    for position, job in enumerate(jobs):
+        if id(job.settings) not in keys:
+            config = job.settings.config
+            use = first_use.setdefault(model_key(config.model), len(first_use))
+            keys[id(job.settings)] = batch_key(config), use
+        key, use = keys[id(job.settings)]
+        groups.setdefault(key, []).append(job)
+        order[job.id] = use, position
     chunks: list[list[Job]] = []
     for group in groups.values():
-        config = group[0].config
-        alone = kinds.why_alone(kinds.pipeline_name(config.model), config)
-        size = 1 if alone else config.memory.batch_size
+        settings = group[0].settings
+        size = 1 if settings.alone else settings.config.memory.batch_size
         chunks += [group[i : i + size] for i in range(0, len(group), size)]
-    first_use: dict[str, int] = {}
-    for job in jobs:
-        first_use.setdefault(model_key(job.config.model), len(first_use))
-    return sorted(chunks, key=lambda c: (first_use[model_key(c[0].config.model)], order[c[0].id]))
+    return sorted(chunks, key=lambda chunk: order[chunk[0].id])
 
 
 def batch_key(config: Config) -> str:
@@ -245,8 +318,7 @@ def batch_key(config: Config) -> str:
 
     The inputs, too: how several of them go into one call, pipelines disagree on.
     """
-    own = {"prompt", "class_labels", "name", "seed"}
-    return canonical(config.model_dump(mode="json", exclude=own))
+    return canonical(config.model_dump(mode="json", exclude={*OWN}))
 
 
 def model_key(model: Model) -> str:

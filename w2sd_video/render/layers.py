@@ -118,6 +118,8 @@ def scalar(text: str, key: str, file: str, line: int | None = None) -> Any:
     """Read a value typed in a cell or on the command line as YAML would."""
     if key.rsplit(".", 1)[-1] in TEXT_KEYS:
         return text
+    if text.isascii() and text.isdecimal() and (text == "0" or text[0] != "0"):
+        return int(text)  # as YAML would, at once
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError):

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from w2sd_video.render.config import OWN
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Job
 
-SCHEMA_VERSION = 1
+# What many jobs share is stored once; a row has what is its own.
 SCHEMA = """
+CREATE TABLE settings (
+    number INTEGER PRIMARY KEY,
+    json   TEXT NOT NULL UNIQUE              -- resolved, but for what is a job's own
+);
 CREATE TABLE jobs (
     id          TEXT PRIMARY KEY,            -- sha256, see jobs.identity
     pair        TEXT NOT NULL,               -- id of the plain clip from the same noise
@@ -23,19 +29,57 @@ CREATE TABLE jobs (
     kind        TEXT NOT NULL,               -- plain, reflected
     prompt      TEXT NOT NULL,
     seed        INTEGER NOT NULL,
-    config      TEXT NOT NULL,               -- resolved, JSON
+    own         TEXT NOT NULL,               -- JSON
+    settings    INTEGER NOT NULL REFERENCES settings (number),
     state       TEXT NOT NULL DEFAULT 'queued',  -- queued, running, done, failed
     attempts    INTEGER NOT NULL DEFAULT 0,
     evaluations INTEGER,                     -- denoiser samples
     seconds     REAL,                        -- denoising and decoding, its share of a batch
     peak_memory INTEGER,                     -- bytes
     versions    TEXT,                        -- JSON
+    size        INTEGER,                     -- of the MP4 or PNG as it was published, bytes
+    modified    INTEGER,                     -- likewise, nanoseconds since 1970
     error       TEXT,
     updated     REAL NOT NULL                -- seconds since 1970
 );
 CREATE INDEX jobs_by_name ON jobs (name);
 CREATE INDEX jobs_by_state ON jobs (state);
 """
+
+
+def _to_2(db: sqlite3.Connection) -> None:
+    """Version 1 had the whole configuration in every row."""
+    db.execute("ALTER TABLE jobs RENAME TO old")
+    for index in ("jobs_by_name", "jobs_by_state"):
+        db.execute(f"DROP INDEX {index}")
+    _execute(db, SCHEMA)
+    for row in db.execute("SELECT * FROM old ORDER BY rowid"):
+        old = dict(row)
+        config = json.loads(old.pop("config"))
+        own = {name: config.pop(name, None) for name in OWN}
+        old["own"] = json.dumps(own, ensure_ascii=False)
+        old["settings"] = _number(db, json.dumps(config, ensure_ascii=False))
+        marks = ", ".join("?" * len(old))
+        db.execute(f"INSERT INTO jobs ({', '.join(old)}) VALUES ({marks})", tuple(old.values()))
+    db.execute("DROP TABLE old")
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    0: lambda db: _execute(db, SCHEMA),  # an empty file
+    1: _to_2,
+}
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a resumed run asks of a job."""
+
+    name: str
+    state: str
+    attempts: int
+    size: int | None
+    modified: int | None
 
 
 class Ledger:
@@ -49,26 +93,47 @@ class Ledger:
         try:
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
             self._db.row_factory = sqlite3.Row
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            version = self._version()
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
-            if version == 0:
-                self._db.executescript(
-                    f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"
-                )
+            if version < SCHEMA_VERSION:
+                self._migrate()
         except sqlite3.Error as error:
             raise InputError(f"can't be used as a ledger: {error}", str(path)) from None
         if version > SCHEMA_VERSION:
             raise InputError("was written by a newer version of w2sd_video", str(path))
 
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self) -> None:
+        with self._transaction():
+            version = self._version()  # as it is now that no other process can change it
+            while version < SCHEMA_VERSION:
+                MIGRATIONS[version](self._db)
+                version = version + 1 if version else SCHEMA_VERSION
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
     def add(self, jobs: Iterable[Job]) -> None:
         """Queue jobs; one that was here before keeps its row, but for its name and state."""
+        numbers: dict[int, int] = {}  # by settings, which many jobs share
+
+        def values(job: Job) -> tuple[Any, ...]:
+            shared = id(job.settings)
+            if shared not in numbers:
+                text = job.settings.config.model_dump_json(exclude={*OWN})
+                numbers[shared] = _number(self._db, text)
+            own = job.own.model_dump_json()
+            kept = job.id, job.pair, job.name, job.kind, job.prompt, job.seed, own
+            return *kept, numbers[shared], time.time()
+
         with self._transaction():
             self._db.executemany(
-                "INSERT INTO jobs (id, pair, name, kind, prompt, seed, config, updated)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-                " name = excluded.name, config = excluded.config, state = 'queued', error = NULL",
-                map(_values, jobs),
+                "INSERT INTO jobs (id, pair, name, kind, prompt, seed, own, settings, updated)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " name = excluded.name, own = excluded.own, settings = excluded.settings,"
+                " state = 'queued', error = NULL",
+                map(values, jobs),
             )
 
     def start(self, jobs: Iterable[Job]) -> None:
@@ -87,14 +152,26 @@ class Ledger:
         seconds: float,
         peak_memory: int,
         versions: dict[str, str],
+        path: Path,
     ) -> None:
         """Record a published clip; it replaces any other job whose file it has taken."""
+        status, told = path.stat(), json.dumps(versions)
+        measured = evaluations, seconds, peak_memory, told, status.st_size, status.st_mtime_ns
         with self._transaction():
             self._db.execute("DELETE FROM jobs WHERE name = ? AND id <> ?", (job.name, job.id))
             self._db.execute(
                 "UPDATE jobs SET state = 'done', evaluations = ?, seconds = ?, peak_memory = ?,"
-                " versions = ?, error = NULL, updated = ? WHERE id = ?",
-                (evaluations, seconds, peak_memory, json.dumps(versions), time.time(), job.id),
+                " versions = ?, size = ?, modified = ?, error = NULL, updated = ? WHERE id = ?",
+                (*measured, time.time(), job.id),
+            )
+
+    def seen(self, job: Job, path: Path) -> None:
+        """Record a file's size and time anew: it was looked at, and is whole."""
+        status = path.stat()
+        with self._transaction():
+            self._db.execute(
+                "UPDATE jobs SET size = ?, modified = ? WHERE id = ?",
+                (status.st_size, status.st_mtime_ns, job.id),
             )
 
     def failed(self, job: Job, error: str) -> None:
@@ -117,13 +194,37 @@ class Ledger:
         """Every job, or those in one state, oldest first; JSON columns are read."""
         where = " WHERE state = ?" if state else ""
         query = f"SELECT * FROM jobs{where} ORDER BY rowid"
+        shared: dict[int, Any] = {}
         for row in self._db.execute(query, (state,) if state else ()):
-            yield _read(row)
+            yield self._read(row, shared)
+
+    def entries(self) -> dict[str, Entry]:
+        """Every job by its id, in brief."""
+        query = "SELECT id, name, state, attempts, size, modified FROM jobs"
+        return {row[0]: Entry(*row[1:]) for row in self._db.execute(query)}
+
+    def summary(self) -> dict[str, tuple[int, int, float]]:
+        """Jobs, evaluations and seconds, by state."""
+        query = (
+            "SELECT state, COUNT(*), COALESCE(SUM(evaluations), 0), COALESCE(SUM(seconds), 0)"
+            " FROM jobs GROUP BY state"
+        )
+        return {state: tuple(sums) for state, *sums in self._db.execute(query)}
 
     def get(self, job_id: str) -> dict[str, Any] | None:
         """One job's row."""
         row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        return _read(row) if row else None
+        return self._read(row, {}) if row else None
+
+    def _read(self, row: sqlite3.Row, shared: dict[int, Any]) -> dict[str, Any]:
+        values = dict(row)
+        number = values.pop("settings")
+        if number not in shared:
+            query = "SELECT json FROM settings WHERE number = ?"
+            shared[number] = json.loads(self._db.execute(query, (number,)).fetchone()[0])
+        values["config"] = shared[number] | json.loads(values.pop("own"))
+        values["versions"] = json.loads(values["versions"]) if values["versions"] else None
+        return values
 
     def close(self) -> None:
         self._db.close()
@@ -151,13 +252,15 @@ class Ledger:
         self._db.execute("COMMIT")
 
 
-def _values(job: Job) -> tuple[Any, ...]:
-    config = job.config.model_dump_json()
-    return job.id, job.pair, job.name, job.kind, job.prompt, job.seed, config, time.time()
+def _number(db: sqlite3.Connection, settings: str) -> int:
+    """Where these settings are stored; now, if they were not."""
+    db.execute("INSERT OR IGNORE INTO settings (json) VALUES (?)", (settings,))
+    found = db.execute("SELECT number FROM settings WHERE json = ?", (settings,))
+    return int(found.fetchone()[0])
 
 
-def _read(row: sqlite3.Row) -> dict[str, Any]:
-    values = dict(row)
-    for key in ("config", "versions"):
-        values[key] = json.loads(values[key]) if values[key] else None
-    return values
+def _execute(db: sqlite3.Connection, script: str) -> None:
+    """Several statements within a transaction, which ``executescript`` would end."""
+    for statement in script.split(";"):
+        if statement.strip():
+            db.execute(statement)

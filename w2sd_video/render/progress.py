@@ -15,6 +15,7 @@ from w2sd_video.render.jobs import Job
 
 if TYPE_CHECKING:
     from w2sd_video.render.publishing import Result
+    from w2sd_video.render.run import Standing
     from w2sd_video.render.worker import Step
 
 EVERY = 10.0  # seconds between two lines about one batch, when lines are all there is
@@ -81,7 +82,7 @@ class Forecast:
 class Reporter(Protocol):
     """What a run tells. Calls come in this order: begin, then step and result, then end."""
 
-    def begin(self, jobs: list[Job], skipped: int, folder: Path) -> None: ...
+    def begin(self, found: Standing, folder: Path) -> None: ...
     def step(self, step: Step) -> None: ...
     def result(self, result: Result) -> None: ...
     def say(self, level: str, message: str) -> None: ...
@@ -92,11 +93,11 @@ class Reporter(Protocol):
 class Lines:
     """Plain lines: results on standard output, warnings and errors on standard error."""
 
-    def begin(self, jobs: list[Job], skipped: int, folder: Path) -> None:
-        self.forecast = Forecast(jobs)
+    def begin(self, found: Standing, folder: Path) -> None:
+        self.forecast = Forecast(found.jobs)
         self._last = time.monotonic()
         self._warned: set[str] = set()
-        self._out(opening(len(jobs), skipped))
+        self._out(opening(found))
 
     def step(self, step: Step) -> None:
         self.forecast.step(step)
@@ -147,9 +148,9 @@ class Live(Lines):
             transient=True,
         )
 
-    def begin(self, jobs: list[Job], skipped: int, folder: Path) -> None:
-        super().begin(jobs, skipped, folder)
-        if jobs:
+    def begin(self, found: Standing, folder: Path) -> None:
+        super().begin(found, folder)
+        if found.jobs:
             self._run = self._bars.add_task("clips", total=1.0, state="loading the model")
             self._batch = self._bars.add_task("steps", total=None, state="")
             self._bars.start()
@@ -195,9 +196,10 @@ class Live(Lines):
 class Events:
     """One JSON object a line on standard output, for other programs."""
 
-    def begin(self, jobs: list[Job], skipped: int, folder: Path) -> None:
-        self.forecast = Forecast(jobs)
-        self._event("begin", jobs=len(jobs), skipped=skipped, folder=str(folder))
+    def begin(self, found: Standing, folder: Path) -> None:
+        self.forecast = Forecast(found.jobs)
+        told = {"skipped": found.done, "failed_before": found.failed, "why": dict(found.why)}
+        self._event("begin", jobs=len(found.jobs), **told, folder=str(folder))
 
     def step(self, step: Step) -> None:
         self.forecast.step(step)
@@ -247,10 +249,14 @@ def reporter(as_json: bool) -> Reporter:
     return Live() if sys.stderr.isatty() and sys.stdout.isatty() else Lines()
 
 
-def opening(todo: int, skipped: int) -> str:
-    """The first line: how much is to do, and how much was found done."""
-    done = f"; {skipped} already there, skipped" if skipped else ""
-    return f"{todo} {'clip' if todo == 1 else 'clips'} to render{done}"
+def opening(found: Standing) -> str:
+    """The first line: how much is to do and why, and how much was found done."""
+    todo = len(found.jobs)
+    line = f"{todo} {'clip' if todo == 1 else 'clips'} to render"
+    if set(found.why) - {"new"}:
+        line += f" ({', '.join(f'{count} {why}' for why, count in found.why.items())})"
+    line += f"; {found.done} already there, skipped" if found.done else ""
+    return line + (f"; {found.failed} failed before, left alone" if found.failed else "")
 
 
 def state(forecast: Forecast, step: Step) -> str:

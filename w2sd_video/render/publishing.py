@@ -86,5 +86,7 @@ class Publisher:
                 self.fail(job, error)
                 continue
             path = writing.result()
-            self._ledger.done(job, clip.evaluations, clip.seconds, clip.peak_memory, versions())
+            self._ledger.done(
+                job, clip.evaluations, clip.seconds, clip.peak_memory, versions(), path
+            )
             self._on_result(Result(job, path, None, clip.evaluations, clip.seconds, clip.warnings))

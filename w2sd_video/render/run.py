@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Job, batches
 from w2sd_video.render.kinds import pipeline_name
 from w2sd_video.render.layers import guilty
-from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.ledger import Entry, Ledger
 
 if TYPE_CHECKING:
     from w2sd_video.render.publishing import Publisher, Result
@@ -52,16 +54,69 @@ def write_settings(folder: Path, given: dict[str, Any], resolved: dict[str, Any]
     os.replace(part, path)
 
 
-def unfinished(jobs: list[Job], folder: Path, ledger: Ledger) -> list[Job]:
-    """The jobs that the ledger does not know as done, or whose files are not whole."""
-    from w2sd_video.render.clips import is_whole
+@dataclass(frozen=True)
+class Standing:
+    """How far a folder is with a list.
 
-    def is_done(job: Job) -> bool:
-        row = ledger.get(job.id)
-        known = row is not None and row["state"] == "done" and row["name"] == job.name
-        return known and is_whole(folder, job)
+    Attributes:
+        jobs: those to render.
+        why: how many of them for which reason.
+        done: how many are there already.
+        failed: how many failed before and are left alone.
+    """
 
-    return [job for job in jobs if not is_done(job)]
+    jobs: list[Job]
+    why: Counter[str]
+    done: int
+    failed: int
+
+
+def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool = False) -> Standing:
+    """Which jobs to render: all but those whose own files are there, and whole.
+
+    A file that is as it was when it was published, by size and time, is not decoded again.
+    """
+    entries = ledger.entries()
+    names = {entry.name for entry in entries.values() if entry.state == "done"}
+    files = {entry.name: entry for entry in os.scandir(folder / "clips")}
+    todo: list[Job] = []
+    why: Counter[str] = Counter()
+    failed = 0
+    for job in jobs:
+        entry = entries.get(job.id)
+        if entry is None:
+            reason = "changed" if job.name in names else "new"
+        elif entry.state == "failed":
+            if not retry_failed:
+                failed += 1
+                continue
+            reason = "failed before"
+        elif entry.state != "done":
+            reason = "interrupted" if entry.attempts else "new"
+        else:
+            reason = _amiss(job, entry, folder, files, ledger)
+        if reason:
+            why[reason] += 1
+            todo.append(job)
+    return Standing(todo, why, len(jobs) - len(todo) - failed, failed)
+
+
+def _amiss(
+    job: Job, entry: Entry, folder: Path, files: dict[str, os.DirEntry[str]], ledger: Ledger
+) -> str:
+    """What is wrong with the files of a job that was done; nothing if it is empty."""
+    from w2sd_video.render.clips import is_whole, suffixes
+
+    main, *others = (f"{job.name}.{suffix}" for suffix in suffixes(job))
+    if entry.name != job.name or main not in files:
+        return "missing"
+    status = files[main].stat()
+    as_it_was = (status.st_size, status.st_mtime_ns) == (entry.size, entry.modified)
+    if not as_it_was:
+        if not is_whole(folder, job):
+            return "damaged"
+        ledger.seen(job, folder / "clips" / main)
+    return "" if all(name in files for name in others) else "missing"
 
 
 def run(
@@ -77,7 +132,7 @@ def run(
     finished and puts the rest back into the queue.
 
     Args:
-        jobs: those to render, see ``unfinished``.
+        jobs: those to render, see ``standing``.
         on_step: called before the first and after every denoising step.
         on_result: called once a job, when its files are in place or it has failed.
 
@@ -93,7 +148,7 @@ def run(
     from w2sd_video.render.publishing import Publisher
     from w2sd_video.render.worker import Worker
 
-    for job in jobs:
+    for job in {id(job.settings): job for job in jobs}.values():  # one of each kind
         if pipeline_name(job.config.model) in MODULES:
             with _blaming(job):
                 check(pipeline_class(job.config.model), job.config)

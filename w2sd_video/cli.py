@@ -52,6 +52,10 @@ def render(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Set a key, such as reflection.gap=0.5."),
     ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option("--sweep", metavar="KEY=V1,V2", help="Render every row with each value."),
+    ] = None,
     baseline: Annotated[
         bool, typer.Option("--baseline", help="Render each plain clip too, from the same noise.")
     ] = False,
@@ -71,7 +75,9 @@ def render(
     from w2sd_video.render.command import option_layers, render_list
 
     options = option_layers(samples, seed, set_ or [])
-    code = render_list(prompts, config, output, options, baseline, dry_run, as_json, retry_failed)
+    code = render_list(
+        prompts, config, output, options, baseline, dry_run, as_json, retry_failed, sweep or []
+    )
     raise typer.Exit(code)
 
 

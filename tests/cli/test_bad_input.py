@@ -288,6 +288,17 @@ BAD = {
         "--set: reflection.weak.denoiser.id: unknown model 'shapes/weka',"
         " did you mean 'shapes/weak'?",
     ),
+    "sweep without values": ({}, "ok.txt --sweep fps", "--sweep: must be key=v1,v2, got 'fps'"),
+    "sweep over an unknown key": (
+        {},
+        "ok.txt --sweep reflection.gpa=1,2",
+        "--sweep: reflection.gpa: unknown key, did you mean 'reflection.gap'?",
+    ),
+    "choice within a choice": (
+        {"a.txt": b"fine\na {red|{dark|light} blue} ring"},
+        "a.txt",
+        "a.txt:2: prompt: {…|…} within {…|…} can't be expanded",
+    ),
     "set without value": ({}, "ok.txt --set fps", "--set: must be key=value, got 'fps'"),
     "set without key": ({}, "ok.txt --set =3", "--set: must be key=value, got '=3'"),
     "set unknown key": (

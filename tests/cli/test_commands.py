@@ -37,6 +37,13 @@ def test_dry_run_tells_the_cost_and_writes_nothing(here: Path, call: Call) -> No
     assert [p.name for p in here.iterdir()] == ["ok.txt"]
 
 
+def test_choices_and_sweeps_are_planned(here: Path, call: Call) -> None:
+    Path("l.txt").write_text("a {red|blue} ring\n")
+    outcome = call("render", "l.txt", "--sweep", "reflection.gap=0.5,1", "--dry-run", "--json")
+    jobs = [json.loads(line) for line in outcome.out.splitlines()][:-1]
+    assert [job["prompt"] for job in jobs] == ["a red ring"] * 2 + ["a blue ring"] * 2
+
+
 def test_configs(here: Path, call: Call) -> None:
     listed = call("configs", "ls").out.splitlines()
     assert [line.split()[0] for line in listed if line[0] != " "] == ["name", *configs.names()]

@@ -287,6 +287,15 @@ def test_from_the_command_line(command, capsys: pytest.CaptureFixture[str]) -> N
     assert events[-1]["skipped"] == 6
 
 
+def test_what_was_expanded_is_kept(command) -> None:
+    Path("l.txt").write_text("a {red|blue}\n")
+    assert command("--sweep", "fps=4,8", "-o", "out") == 0
+    given = yaml.safe_load(Path("out/run.yaml").read_text())["given"]
+    assert given["sweep"] == [{"fps": 4}, {"fps": 8}]
+    assert given["expanded"] == ["a red", "a blue"]
+    assert len(states(Path("out"))) == 4
+
+
 def test_exit_code_if_some_failed(
     command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

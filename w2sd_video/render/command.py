@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from w2sd_video.render import expand
 from w2sd_video.render.config import Config
 from w2sd_video.render.dry_run import tell
 from w2sd_video.render.errors import InputError
@@ -32,6 +34,7 @@ def render_list(
     dry_run: bool = False,
     as_json: bool = False,
     retry_failed: bool = False,
+    swept: Sequence[str] = (),
 ) -> int:
     """Render a prompt list and return the exit code.
 
@@ -40,13 +43,17 @@ def render_list(
         config: a preset's name or a YAML file.
         folder: of the run; ``renders/`` and the list's name if None.
         options: what the command line says, see ``option_layers``.
+        swept: ``key=v1,v2``, each.
 
     Raises:
         InputError: for the first thing wrong with any of it.
     """
     layers = [read_config(config), *options]
     resolved = resolve(layers)
-    planned = plan(layers, read_prompts(prompts), baseline)
+    combinations = expand.sweeps(list(swept))
+    written = read_prompts(prompts)
+    rows = [row for given in written for row in expand.prompts(given)]
+    planned = plan(layers, rows, baseline, combinations)
     if dry_run:
         tell(planned, as_json)
         return OK
@@ -55,6 +62,8 @@ def render_list(
         "config": config,
         "baseline": baseline,
         "layers": [{"from": layer.file, "settings": layer.data} for layer in layers],
+        "sweep": [layer.data for layer in combinations if layer.data],
+        "expanded": [row.data["prompt"] for row in rows] if len(rows) > len(written) else [],
     }
     stem = "stdin" if prompts == "-" else Path(prompts).stem
     folder = folder or Path("renders") / stem

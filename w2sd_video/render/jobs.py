@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -124,30 +125,36 @@ class Plan:
     notes: list[str]
 
 
-def plan(base: list[Layer], rows: list[Layer], baseline: bool = False) -> Plan:
+def plan(
+    base: list[Layer],
+    rows: list[Layer],
+    baseline: bool = False,
+    swept: Sequence[Layer] = (Layer({}, "--sweep"),),
+) -> Plan:
     """Turn rows into jobs.
 
     Args:
         base: the layers below every row, lowest first.
         rows: one layer a row, as ``read_prompts`` gives them.
         baseline: add to each reflected clip the plain one from the same noise.
+        swept: each row is rendered with each of these, which lie between it and the base.
 
     Raises:
         InputError: for the first row that can't be rendered.
     """
-    resolver = _Resolver(base)
+    resolvers = [_Resolver([*base, layer] if layer.data else base) for layer in swept]
     jobs: dict[str, Job] = {}
     explicit: dict[str, Job] = {}
     repeated: list[str] = []
     notes: dict[str, None] = {}
-    for row in rows:
+    for row, resolver in itertools.product(rows, resolvers):
         settings, own, seeds = resolver.resolve(row)
         if not own.shows.strip():
             by_class = kinds.pipeline_name(settings.config.model) in kinds.CLASS_CONDITIONAL
             key = "class_labels" if by_class and own.prompt is None else "prompt"
             raise row.error("is missing" if own.prompt is None else "is empty", (key,))
         notes |= dict.fromkeys(settings.notes)
-        for job in _jobs_of(settings, own, seeds, (*base, row), baseline):
+        for job in _jobs_of(settings, own, seeds, (*resolver.base, row), baseline):
             if own.name:
                 first = explicit.setdefault(job.name.lower(), job)
                 if first is not job:
@@ -171,7 +178,7 @@ class _Resolver:
     """Resolves rows; those that differ in nothing but ``Own`` share their settings."""
 
     def __init__(self, base: list[Layer]) -> None:
-        self._base = base
+        self.base = base
         self._below: dict[str, Any] = {}
         for layer in base:
             self._below = merge(self._below, layer.data)
@@ -186,16 +193,16 @@ class _Resolver:
             (own if name in OWN else rest)[name] = value
         key = f"{row.folder}\n{json.dumps(rest, sort_keys=True, default=repr)}"
         if key not in self._known:
-            config = resolve([*self._base, row], merge(self._below, row.data))
+            config = resolve([*self.base, row], merge(self._below, row.data))
             self._known[key] = Settings(config), config
         settings, like = self._known[key]
         try:
             checked = Own.model_validate(own)
         except ValidationError:
-            resolve([*self._base, row], merge(self._below, row.data))  # says what is wrong
+            resolve([*self.base, row], merge(self._below, row.data))  # says what is wrong
             raise
         for path, message in own_problems(like, checked):
-            raise blame([*self._base, row], message, path)
+            raise blame([*self.base, row], message, path)
         return settings, checked, checked.seeds(like.samples)
 
 

@@ -18,13 +18,15 @@ from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.folder import open_folder
 from w2sd_video.render.gallery import write_gallery
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.prompts import read_prompts
 from w2sd_video.render.publishing import Result
 from w2sd_video.render.resolve import read_layer
-from w2sd_video.render.run import open_folder, run, standing
+from w2sd_video.render.run import run
+from w2sd_video.render.standing import standing
 from w2sd_video.render.video import read_mp4, read_png
 
 from .. import tiny

@@ -11,7 +11,7 @@ from w2sd_video.render import progress
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.publishing import Result
-from w2sd_video.render.run import Standing
+from w2sd_video.render.standing import Standing
 from w2sd_video.render.worker import Step
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from w2sd_video.render import publishing
+from w2sd_video.render.folder import open_folder
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.publishing import Publisher, Result
-from w2sd_video.render.run import open_folder
 from w2sd_video.render.worker import Clip
 
 CLIP = Clip(np.zeros((2, 16, 16, 3), np.uint8), 4, 1.0, 2**20, "all here", [])

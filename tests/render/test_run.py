@@ -15,12 +15,14 @@ import yaml
 from w2sd_video import cli, shapes
 from w2sd_video.render import clips
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.folder import open_folder
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.publishing import Result
 from w2sd_video.render.resolve import read_config
-from w2sd_video.render.run import open_folder, run, standing
+from w2sd_video.render.run import run
+from w2sd_video.render.standing import standing
 from w2sd_video.render.video import read_mp4
 from w2sd_video.render.worker import Step, Worker
 

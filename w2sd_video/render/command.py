@@ -100,8 +100,10 @@ def _drain(
     retry_failed: bool,
 ) -> int:
     """Run what is unfinished; results go to the reporter, the page is written last."""
+    from w2sd_video.render.folder import open_folder, write_settings
     from w2sd_video.render.gallery import write_gallery
-    from w2sd_video.render.run import open_folder, run, standing, write_settings
+    from w2sd_video.render.run import run
+    from w2sd_video.render.standing import standing
 
     if not sys.warnoptions:  # what libraries warn of is for their developers
         warnings.simplefilter("ignore")

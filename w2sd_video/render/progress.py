@@ -15,7 +15,7 @@ from w2sd_video.render.jobs import Job
 
 if TYPE_CHECKING:
     from w2sd_video.render.publishing import Result
-    from w2sd_video.render.run import Standing
+    from w2sd_video.render.standing import Standing
     from w2sd_video.render.worker import Step
 
 EVERY = 10.0  # seconds between two lines about one batch, when lines are all there is

@@ -1,122 +1,26 @@
-"""A run: what is unfinished in a folder is rendered, published and recorded, clip by clip."""
+"""A run: jobs are rendered, published and recorded, batch by batch."""
 
 from __future__ import annotations
 
 import logging
 import os
-import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import TYPE_CHECKING
 
 from w2sd_video.pipelines.catalog import MODULES
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Job, batches
 from w2sd_video.render.kinds import pipeline_name
 from w2sd_video.render.layers import guilty
-from w2sd_video.render.ledger import Entry, Ledger
+from w2sd_video.render.ledger import Ledger
 
 if TYPE_CHECKING:
     from w2sd_video.render.publishing import Publisher, Result
     from w2sd_video.render.worker import Step, Worker
 
 log = logging.getLogger(__name__)
-
-
-def open_folder(folder: Path) -> Ledger:
-    """Make the folder if need be, see that it can be written to, and open its ledger.
-
-    Raises:
-        InputError: if it can't be used.
-    """
-    try:
-        (folder / "clips").mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder / "clips"):
-            pass
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"can't be written to: {reason}", str(folder)) from None
-    return Ledger(folder / "ledger.sqlite")
-
-
-def write_settings(folder: Path, given: dict[str, Any], resolved: dict[str, Any]) -> None:
-    """Keep the configuration as given and as resolved in ``run.yaml``."""
-    path, part = folder / "run.yaml", folder / ".run.yaml.part"
-    text = yaml.safe_dump(
-        {"given": given, "resolved": resolved}, sort_keys=False, allow_unicode=True
-    )
-    part.write_text(text, "utf-8")
-    os.replace(part, path)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far a folder is with a list.
-
-    Attributes:
-        jobs: those to render.
-        why: how many of them for which reason.
-        done: how many are there already.
-        failed: how many failed before and are left alone.
-    """
-
-    jobs: list[Job]
-    why: Counter[str]
-    done: int
-    failed: int
-
-
-def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool = False) -> Standing:
-    """Which jobs to render: all but those whose own files are there, and whole.
-
-    A file that is as it was when it was published, by size and time, is not decoded again.
-    """
-    entries = ledger.entries()
-    names = {entry.name for entry in entries.values() if entry.state == "done"}
-    files = {entry.name: entry for entry in os.scandir(folder / "clips")}
-    todo: list[Job] = []
-    why: Counter[str] = Counter()
-    failed = 0
-    for job in jobs:
-        entry = entries.get(job.id)
-        if entry is None:
-            reason = "changed" if job.name in names else "new"
-        elif entry.state == "failed":
-            if not retry_failed:
-                failed += 1
-                continue
-            reason = "failed before"
-        elif entry.state != "done":
-            reason = "interrupted" if entry.attempts else "new"
-        else:
-            reason = _amiss(job, entry, folder, files, ledger)
-        if reason:
-            why[reason] += 1
-            todo.append(job)
-    return Standing(todo, why, len(jobs) - len(todo) - failed, failed)
-
-
-def _amiss(
-    job: Job, entry: Entry, folder: Path, files: dict[str, os.DirEntry[str]], ledger: Ledger
-) -> str:
-    """What is wrong with the files of a job that was done; nothing if it is empty."""
-    from w2sd_video.render.clips import is_whole, suffixes
-
-    main, *others = (f"{job.name}.{suffix}" for suffix in suffixes(job))
-    if entry.name != job.name or main not in files:
-        return "missing"
-    status = files[main].stat()
-    as_it_was = (status.st_size, status.st_mtime_ns) == (entry.size, entry.modified)
-    if not as_it_was:
-        if not is_whole(folder, job):
-            return "damaged"
-        ledger.seen(job, folder / "clips" / main)
-    return "" if all(name in files for name in others) else "missing"
 
 
 def run(
@@ -132,7 +36,7 @@ def run(
     finished and puts the rest back into the queue.
 
     Args:
-        jobs: those to render, see ``standing``.
+        jobs: those to render, see ``standing.standing``.
         on_step: called before the first and after every denoising step.
         on_result: called once a job, when its files are in place or it has failed.
 

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test quick check bench clean
+.PHONY: demo test nightly quick check bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,9 @@ check: $(STAMP)  ## Format, lint, types against the installed package.
 
 test: $(STAMP) check  ## The whole test suite.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+nightly: $(STAMP)  ## What takes longer: rendering that is killed 200 times.
+	KILLS=200 OMP_NUM_THREADS=1 $(BIN)/pytest tests/render/test_killing.py
 
 quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"

@@ -43,6 +43,8 @@ def open_folder(folder: Path) -> Iterator[Ledger]:
     holder = folder / HOLDER
     try:
         holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        for part in (folder / "clips").glob(".*.part"):  # of a run that was killed
+            part.unlink()
         with Ledger(folder / "ledger.sqlite") as ledger:
             yield ledger
     finally:

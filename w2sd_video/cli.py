@@ -62,6 +62,15 @@ def render(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and say what it would cost.")
     ] = False,
+    verify: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Then render N finished clips again, and compare.",
+            show_default=False,
+        ),
+    ] = 0,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Take up again what failed before.")
     ] = False,
@@ -72,13 +81,21 @@ def render(
     A clip that is there already, whole and with the same settings, is skipped.
     Exit codes: 0 all done, 1 some clips failed, 2 bad input, 130 interrupted.
     """
-    from w2sd_video.render.command import option_layers, render_list
+    from w2sd_video.render.command import Request, option_layers, render_list
 
-    options = option_layers(samples, seed, set_ or [])
-    code = render_list(
-        prompts, config, output, options, baseline, dry_run, as_json, retry_failed, sweep or []
+    request = Request(
+        prompts=prompts,
+        config=config,
+        folder=output,
+        options=option_layers(samples, seed, set_ or []),
+        sweeps=sweep or [],
+        baseline=baseline,
+        dry_run=dry_run,
+        verify=verify,
+        retry_failed=retry_failed,
+        as_json=as_json,
     )
-    raise typer.Exit(code)
+    raise typer.Exit(render_list(request))
 
 
 app.command("render")(render)

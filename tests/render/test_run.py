@@ -289,6 +289,33 @@ def test_from_the_command_line(command, capsys: pytest.CaptureFixture[str]) -> N
     assert events[-1]["skipped"] == 6
 
 
+def test_finished_clips_are_verified(command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("-o", "out", "--verify", "9", "--set", "memory.batch_size=1") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1] == "3 rendered, 3 verified; gallery: out/gallery.html"
+    assert sorted(out[-4:-1]) == [
+        f"{name}-s0 rendered again: the same pixels" for name in ("a-red", "blue", "ring")
+    ]
+    blue, ring = (Path(f"out/clips/{name}-s0.mp4") for name in ("blue", "ring"))
+    with open_folder(Path("out")) as ledger:  # another clip in its place, and recorded as its own
+        blue.write_bytes(ring.read_bytes())
+        entry = next(row for row in ledger.rows() if row["name"] == "blue-s0")
+        status = blue.stat()
+        ledger._db.execute(
+            "UPDATE jobs SET size = ?, modified = ? WHERE id = ?",
+            (status.st_size, status.st_mtime_ns, entry["id"]),
+        )
+    assert command("-o", "out", "--verify", "3", "--set", "memory.batch_size=1", "--json") == 1
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = {e["name"]: (e["ok"], e["equal"]) for e in events if e["event"] == "verified"}
+    assert told == {
+        "a-red-s0": (True, True),
+        "blue-s0": (False, False),
+        "ring-s0": (True, True),
+    }
+    assert (events[-1]["verified"], events[-1]["different"]) == (2, 1)
+
+
 def test_what_was_expanded_is_kept(command) -> None:
     Path("l.txt").write_text("a {red|blue}\n")
     assert command("--sweep", "fps=4,8", "-o", "out") == 0

@@ -6,11 +6,11 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2sd_video.render import expand
-from w2sd_video.render.config import Config
 from w2sd_video.render.dry_run import tell
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs import Plan, plan
@@ -21,53 +21,64 @@ from w2sd_video.render.resolve import read_config, resolve
 
 if TYPE_CHECKING:
     from w2sd_video.render.publishing import Result
+    from w2sd_video.render.verify import Check
 
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130  # 2, bad input, is an InputError
 
 
-def render_list(
-    prompts: str,
-    config: str,
-    folder: Path | None,
-    options: list[Layer],
-    baseline: bool = False,
-    dry_run: bool = False,
-    as_json: bool = False,
-    retry_failed: bool = False,
-    swept: Sequence[str] = (),
-) -> int:
-    """Render a prompt list and return the exit code.
+@dataclass(frozen=True)
+class Request:
+    """What ``render`` is asked for.
 
-    Args:
+    Attributes:
         prompts: path of the list, or ``-``.
         config: a preset's name or a YAML file.
         folder: of the run; ``renders/`` and the list's name if None.
-        options: what the command line says, see ``option_layers``.
-        swept: ``key=v1,v2``, each.
+        options: what the command line sets, see ``option_layers``.
+        sweeps: ``key=v1,v2``, each.
+        baseline: whether each plain clip is rendered, too.
+        dry_run: whether nothing is.
+        verify: how many finished clips to render again and compare.
+        retry_failed: whether to take up again what failed before.
+        as_json: whether to tell it in JSON events.
+    """
+
+    prompts: str
+    config: str
+    folder: Path | None = None
+    options: Sequence[Layer] = ()
+    sweeps: Sequence[str] = ()
+    baseline: bool = False
+    dry_run: bool = False
+    verify: int = 0
+    retry_failed: bool = False
+    as_json: bool = False
+
+
+def render_list(request: Request) -> int:
+    """Render a prompt list and return the exit code.
 
     Raises:
         InputError: for the first thing wrong with any of it.
     """
-    layers = [read_config(config), *options]
+    layers = [read_config(request.config), *request.options]
     resolved = resolve(layers)
-    combinations = expand.sweeps(list(swept))
-    written = read_prompts(prompts)
+    combinations = expand.sweeps(request.sweeps)
+    written = read_prompts(request.prompts)
     rows = [row for given in written for row in expand.prompts(given)]
-    planned = plan(layers, rows, baseline, combinations)
-    if dry_run:
-        tell(planned, as_json)
+    planned = plan(layers, rows, request.baseline, combinations)
+    if request.dry_run:
+        tell(planned, request.as_json)
         return OK
     given = {
-        "prompts": prompts,
-        "config": config,
-        "baseline": baseline,
+        "prompts": request.prompts,
+        "config": request.config,
+        "baseline": request.baseline,
         "layers": [{"from": layer.file, "settings": layer.data} for layer in layers],
         "sweep": [layer.data for layer in combinations if layer.data],
         "expanded": [row.data["prompt"] for row in rows] if len(rows) > len(written) else [],
     }
-    stem = "stdin" if prompts == "-" else Path(prompts).stem
-    folder = folder or Path("renders") / stem
-    return _drain(planned, folder, given, resolved, reporter(as_json), retry_failed)
+    return _drain(planned, request, {"given": given, "resolved": resolved.model_dump(mode="json")})
 
 
 def option_layers(samples: str | None, seed: str | None, assignments: list[str]) -> list[Layer]:
@@ -91,24 +102,21 @@ def _number(text: str) -> int | str:
     return int(text) if text.isdecimal() and len(text) < 20 else text
 
 
-def _drain(
-    planned: Plan,
-    folder: Path,
-    given: dict[str, Any],
-    resolved: Config,
-    report: Reporter,
-    retry_failed: bool,
-) -> int:
+def _drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
     """Run what is unfinished; results go to the reporter, the page is written last."""
     from w2sd_video.render.folder import open_folder, write_settings
     from w2sd_video.render.gallery import write_gallery
     from w2sd_video.render.run import run
     from w2sd_video.render.standing import standing
 
+    report = reporter(request.as_json)
+    stem = "stdin" if request.prompts == "-" else Path(request.prompts).stem
+    folder = request.folder or Path("renders") / stem
     if not sys.warnoptions:  # what libraries warn of is for their developers
         warnings.simplefilter("ignore")
     logging.basicConfig(handlers=[_Tell(report)], level=logging.WARNING, force=True)
     results: list[Result] = []
+    checks: list[Check] = []
     interrupted = False
 
     def on_result(result: Result) -> None:
@@ -116,13 +124,20 @@ def _drain(
         report.result(result)
 
     with open_folder(folder) as ledger:
-        write_settings(folder, given, resolved.model_dump(mode="json"))
-        found = standing(planned.jobs, folder, ledger, retry_failed)
+        write_settings(folder, settings)
+        found = standing(planned.jobs, folder, ledger, request.retry_failed)
         for note in planned.notes:
             report.say("note", note)
         report.begin(found, folder)
         try:
             run(found.jobs, folder, ledger, report.step, on_result)
+            if request.verify:
+                from w2sd_video.render.verify import verify
+                from w2sd_video.render.worker import Worker
+
+                for check in verify(planned.jobs, request.verify, folder, ledger, Worker()):
+                    checks.append(check)
+                    report.check(check)
         except KeyboardInterrupt:
             interrupted = True
         finally:
@@ -135,6 +150,8 @@ def _drain(
         "failed": failed,
         "failed before": found.failed,
         "left": len(found.jobs) - len(results),
+        "verified": sum(check.ok for check in checks),
+        "different": sum(not check.ok for check in checks),
     }
     told = ", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "rendered")
     line = f"{'interrupted: ' if interrupted else ''}{told}; gallery: {gallery}"
@@ -142,7 +159,9 @@ def _drain(
         report.say("note", "render again with --retry-failed what failed before")
     summary = {name.replace(" ", "_"): count for name, count in counts.items()}
     report.end(summary | {"interrupted": interrupted, "gallery": str(gallery)}, line)
-    return INTERRUPTED if interrupted else SOME_FAILED if failed or found.failed else OK
+    if interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if failed or found.failed or counts["different"] else OK
 
 
 class _Tell(logging.Handler):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,7 +41,7 @@ def prompts(row: Layer) -> list[Layer]:
     ]
 
 
-def sweeps(assignments: list[str]) -> list[Layer]:
+def sweeps(assignments: Sequence[str]) -> list[Layer]:
     """A layer for every combination of the values swept over; one without any if none are.
 
     Values are separated by commas and read as YAML, so that one may be a list itself.

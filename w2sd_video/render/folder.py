@@ -60,11 +60,9 @@ def _holder(folder: Path) -> str:
     return "another process; wait for it, or take another folder"
 
 
-def write_settings(folder: Path, given: dict[str, Any], resolved: dict[str, Any]) -> None:
-    """Keep the configuration as given and as resolved in ``run.yaml``."""
+def write_settings(folder: Path, settings: dict[str, Any]) -> None:
+    """Keep the configuration, as given and as resolved, in ``run.yaml``."""
     path, part = folder / "run.yaml", folder / ".run.yaml.part"
-    text = yaml.safe_dump(
-        {"given": given, "resolved": resolved}, sort_keys=False, allow_unicode=True
-    )
+    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
     part.write_text(text, "utf-8")
     os.replace(part, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from w2sd_video.render.jobs import Job
 if TYPE_CHECKING:
     from w2sd_video.render.publishing import Result
     from w2sd_video.render.standing import Standing
+    from w2sd_video.render.verify import Check
     from w2sd_video.render.worker import Step
 
 EVERY = 10.0  # seconds between two lines about one batch, when lines are all there is
@@ -80,11 +82,12 @@ class Forecast:
 
 
 class Reporter(Protocol):
-    """What a run tells. Calls come in this order: begin, then step and result, then end."""
+    """What a run tells, in this order: begin, step and result, check, end."""
 
     def begin(self, found: Standing, folder: Path) -> None: ...
     def step(self, step: Step) -> None: ...
     def result(self, result: Result) -> None: ...
+    def check(self, check: Check) -> None: ...
     def say(self, level: str, message: str) -> None: ...
     def end(self, summary: dict[str, Any], line: str) -> None: ...
     def close(self) -> None: ...
@@ -120,6 +123,9 @@ class Lines:
             cost = f"{result.evaluations} evaluations, {result.seconds:.1f} s"
             name = result.path.name if result.path else result.job.name
             self._out(f"{count} {name}  {cost}")
+
+    def check(self, check: Check) -> None:
+        self._out(f"{check.job.name} rendered again: {check}")
 
     def say(self, level: str, message: str) -> None:
         print(f"{level}: {message}", file=sys.stderr, flush=True)
@@ -228,6 +234,12 @@ class Events:
             warnings=result.warnings,
             error=result.error,
         )
+
+    def check(self, check: Check) -> None:
+        equal = math.isinf(check.psnr)
+        psnr = None if equal else check.psnr
+        job = check.job
+        self._event("verified", id=job.id, name=job.name, ok=check.ok, equal=equal, psnr=psnr)
 
     def say(self, level: str, message: str) -> None:
         self._event(level, message=message)

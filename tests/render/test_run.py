@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -367,6 +368,32 @@ def test_what_failed_is_left_alone_until_asked_for(
     assert command("-o", "out", "--retry-failed") == 0
     assert capsys.readouterr().out.splitlines()[0] == (
         "1 clip to render (1 failed before); 2 already there, skipped"
+    )
+
+
+def test_ctrl_c_ends_after_the_step(
+    command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock, shown = Worker.render, []
+
+    def pressed(self, batch, on_step):
+        def step(at: Step) -> None:
+            shown.append(at.done)
+            if len(shown) == 6:  # in the second batch
+                os.kill(os.getpid(), signal.SIGINT)
+            on_step(at)
+
+        return stock(self, batch, step)
+
+    monkeypatch.setattr(Worker, "render", pressed)
+    assert command("-o", "out") == 130
+    said = capsys.readouterr()
+    assert said.err == "note: stopping after this step; once more to stop at once\n"
+    assert said.out.splitlines()[-1].startswith("interrupted: 2 rendered, 1 left; gallery")
+    assert shown == [0, 1, 2, 3, 0, 1]
+    assert command("-o", "out") == 0
+    assert capsys.readouterr().out.splitlines()[0] == (
+        "1 clip to render (1 interrupted); 2 already there, skipped"
     )
 
 

@@ -22,6 +22,7 @@ from w2sd_video.render.resolve import read_config, resolve
 if TYPE_CHECKING:
     from w2sd_video.render.publishing import Result
     from w2sd_video.render.verify import Check
+    from w2sd_video.render.worker import Step
 
 OK, SOME_FAILED, INTERRUPTED = 0, 1, 130  # 2, bad input, is an InputError
 
@@ -108,6 +109,7 @@ def _drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
     from w2sd_video.render.gallery import write_gallery
     from w2sd_video.render.run import run
     from w2sd_video.render.standing import standing
+    from w2sd_video.render.stopping import stoppable
 
     report = reporter(request.as_json)
     stem = "stdin" if request.prompts == "-" else Path(request.prompts).stem
@@ -130,14 +132,20 @@ def _drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
             report.say("note", note)
         report.begin(found, folder)
         try:
-            run(found.jobs, folder, ledger, report.step, on_result)
-            if request.verify:
-                from w2sd_video.render.verify import verify
-                from w2sd_video.render.worker import Worker
+            with stoppable(lambda line: report.say("note", line)) as stop_if_asked:
 
-                for check in verify(planned.jobs, request.verify, folder, ledger, Worker()):
-                    checks.append(check)
-                    report.check(check)
+                def on_step(step: Step) -> None:
+                    report.step(step)
+                    stop_if_asked()
+
+                run(found.jobs, folder, ledger, on_step, on_result)
+                if request.verify:
+                    from w2sd_video.render.verify import verify
+
+                    for check in verify(planned.jobs, request.verify, folder, ledger):
+                        checks.append(check)
+                        report.check(check)
+                        stop_if_asked()
         except KeyboardInterrupt:
             interrupted = True
         finally:

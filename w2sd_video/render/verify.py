@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +16,6 @@ from w2sd_video.render.clips import files, publish
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.versions import versions
-
-if TYPE_CHECKING:
-    from w2sd_video.render.worker import Worker
 
 NEAR = 40.0  # dB: kernels round otherwise in other batches and on other machines
 
@@ -41,10 +37,11 @@ class Check:
         return f"{self.psnr:.1f} dB PSNR" + ("" if self.ok else f", less than {NEAR:.0f}")
 
 
-def verify(
-    jobs: list[Job], count: int, folder: Path, ledger: Ledger, worker: Worker
-) -> Iterator[Check]:
+def verify(jobs: list[Job], count: int, folder: Path, ledger: Ledger) -> Iterator[Check]:
     """Render so many of the finished jobs again, drawn at random."""
+    from w2sd_video.render.worker import Worker  # which imports torch
+
+    worker = Worker()
     entries = ledger.entries()
     done = [job for job in jobs if job.id in entries and entries[job.id].state == "done"]
     for job in random.sample(done, min(count, len(done))):

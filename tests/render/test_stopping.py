@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from w2sd_video.render.stopping import stoppable
+
+
+def press() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_first_waits_for_the_step() -> None:
+    said: list[str] = []
+    steps: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def pressed_once() -> None:
+        with stoppable(said.append) as stop_if_asked:
+            for step in range(4):
+                if step == 2:
+                    press()
+                steps.append(step)  # the rest of the step under way
+                stop_if_asked()
+
+    with pytest.raises(KeyboardInterrupt):
+        pressed_once()
+    assert steps == [0, 1, 2]
+    assert said == ["stopping after this step; once more to stop at once"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_second_does_not() -> None:
+    reached: list[str] = []
+
+    def pressed_twice() -> None:
+        with stoppable(reached.append):
+            press()
+            press()
+            reached.append("the end of the step")
+
+    with pytest.raises(KeyboardInterrupt):
+        pressed_twice()
+    assert len(reached) == 1

@@ -1,0 +1,34 @@
+"""Ctrl-C ends a run after the step under way; a second one at once."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def stoppable(say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+    """Within it, the first Ctrl-C is only noted, and told of by ``say``.
+
+    Yields what to call after every step: it raises KeyboardInterrupt if one was noted.
+    """
+    asked = False
+
+    def on_signal(*_: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        say("stopping after this step; once more to stop at once")
+
+    def check() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)

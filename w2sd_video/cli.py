@@ -62,6 +62,10 @@ def render(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything and say what it would cost.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Render the I-th of N shares, as in a job array."),
+    ] = None,
     verify: Annotated[
         int,
         typer.Option(
@@ -82,6 +86,7 @@ def render(
     Exit codes: 0 all done, 1 some clips failed, 2 bad input, 130 interrupted.
     """
     from w2sd_video.render.command import Request, option_layers, render_list
+    from w2sd_video.render.shards import Shard
 
     request = Request(
         prompts=prompts,
@@ -93,6 +98,7 @@ def render(
         dry_run=dry_run,
         verify=verify,
         retry_failed=retry_failed,
+        shard=Shard.read(shard) if shard else None,
         as_json=as_json,
     )
     raise typer.Exit(render_list(request))

@@ -299,6 +299,11 @@ BAD = {
         "a.txt",
         "a.txt:2: prompt: {…|…} within {…|…} can't be expanded",
     ),
+    "a share that is none": (
+        {},
+        "ok.txt --shard 3/2",
+        "--shard: must be I/N with I from 1 to N, got '3/2'",
+    ),
     "set without value": ({}, "ok.txt --set fps", "--set: must be key=value, got 'fps'"),
     "set without key": ({}, "ok.txt --set =3", "--set: must be key=value, got '=3'"),
     "set unknown key": (

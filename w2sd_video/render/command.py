@@ -6,7 +6,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from w2sd_video.render.layers import Layer, nested, scalar
 from w2sd_video.render.progress import Reporter, reporter
 from w2sd_video.render.prompts import read_prompts
 from w2sd_video.render.resolve import read_config, resolve
+from w2sd_video.render.shards import Shard
 
 if TYPE_CHECKING:
     from w2sd_video.render.publishing import Result
@@ -41,6 +42,7 @@ class Request:
         dry_run: whether nothing is.
         verify: how many finished clips to render again and compare.
         retry_failed: whether to take up again what failed before.
+        shard: the share of the list to render; all of it if None.
         as_json: whether to tell it in JSON events.
     """
 
@@ -53,6 +55,7 @@ class Request:
     dry_run: bool = False
     verify: int = 0
     retry_failed: bool = False
+    shard: Shard | None = None
     as_json: bool = False
 
 
@@ -68,6 +71,8 @@ def render_list(request: Request) -> int:
     written = read_prompts(request.prompts)
     rows = [row for given in written for row in expand.prompts(given)]
     planned = plan(layers, rows, request.baseline, combinations)
+    if request.shard:
+        planned = replace(planned, jobs=request.shard.of(planned.jobs))
     if request.dry_run:
         tell(planned, request.as_json)
         return OK
@@ -125,7 +130,7 @@ def _drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
         results.append(result)
         report.result(result)
 
-    with open_folder(folder) as ledger:
+    with open_folder(folder, request.shard) as ledger:
         write_settings(folder, settings)
         found = standing(planned.jobs, folder, ledger, request.retry_failed)
         for note in planned.notes:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader
 
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.folder import ledgers
 from w2sd_video.render.ledger import Ledger
 
 SMALL = 256  # clips narrower than this are enlarged with hard pixel edges
@@ -23,15 +23,14 @@ def write_gallery(folder: Path) -> Path:
     Raises:
         InputError: if the folder has no ledger.
     """
-    if not (folder / "ledger.sqlite").is_file():
-        raise InputError("has no ledger.sqlite, so it is no folder of clips", str(folder))
     groups: dict[str, list[dict[str, Any]]] = {}
     counts = {"done": 0, "failed": 0}
-    with Ledger(folder / "ledger.sqlite") as ledger:
-        for row in ledger.rows():
-            if row["state"] in counts:
-                counts[row["state"]] += 1
-                groups.setdefault(row["pair"], []).append(_card(row, folder))
+    for file in ledgers(folder):
+        with Ledger(file) as ledger:
+            for row in ledger.rows():
+                if row["state"] in counts:
+                    counts[row["state"]] += 1
+                    groups.setdefault(row["pair"], []).append(_card(row, folder))
     for cards in groups.values():
         cards.sort(key=lambda card: card["kind"])  # plain before reflected
     environment = Environment(

@@ -85,11 +85,15 @@ class Entry:
 class Ledger:
     """``DIR/ledger.sqlite``. Every method commits before it returns.
 
+    Attributes:
+        path: of the file.
+
     Raises:
         InputError: if the file is no ledger, or one of a newer version.
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
             self._db.row_factory = sqlite3.Row
@@ -158,7 +162,7 @@ class Ledger:
         status, told = path.stat(), json.dumps(versions)
         measured = evaluations, seconds, peak_memory, told, status.st_size, status.st_mtime_ns
         with self._transaction():
-            self._db.execute("DELETE FROM jobs WHERE name = ? AND id <> ?", (job.name, job.id))
+            self._replace(job.name, job.id)
             self._db.execute(
                 "UPDATE jobs SET state = 'done', evaluations = ?, seconds = ?, peak_memory = ?,"
                 " versions = ?, size = ?, modified = ?, error = NULL, updated = ? WHERE id = ?",
@@ -189,6 +193,25 @@ class Ledger:
                 "UPDATE jobs SET state = 'queued' WHERE id = ? AND state = 'running'",
                 ((job.id,) for job in jobs),
             )
+
+    def absorb(self, other: Path) -> None:
+        """Take over all rows of another ledger, newer ones in place of older, and remove it."""
+        with Ledger(other) as theirs, self._transaction():
+            for row in theirs._db.execute("SELECT * FROM jobs ORDER BY rowid"):
+                values = dict(row)
+                query = "SELECT json FROM settings WHERE number = ?"
+                text = theirs._db.execute(query, (values["settings"],)).fetchone()[0]
+                values["settings"] = _number(self._db, text)
+                columns, marks = ", ".join(values), ", ".join("?" * len(values))
+                if values["state"] == "done":
+                    self._replace(values["name"], values["id"])
+                self._db.execute(
+                    f"INSERT INTO jobs ({columns}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE"
+                    f" SET ({columns}) = ({marks}) WHERE excluded.updated > jobs.updated",
+                    (*values.values(), *values.values()),
+                )
+        for file in (other, *(other.with_name(other.name + end) for end in ("-wal", "-shm"))):
+            file.unlink(missing_ok=True)
 
     def rows(self, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Every job, or those in one state, oldest first; JSON columns are read."""
@@ -225,6 +248,10 @@ class Ledger:
         values["config"] = shared[number] | json.loads(values.pop("own"))
         values["versions"] = json.loads(values["versions"]) if values["versions"] else None
         return values
+
+    def _replace(self, name: str, job_id: str) -> None:
+        """A file is this job's now."""
+        self._db.execute("DELETE FROM jobs WHERE name = ? AND id <> ?", (name, job_id))
 
     def close(self) -> None:
         self._db.close()

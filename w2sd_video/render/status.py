@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.folder import ledgers
 from w2sd_video.render.ledger import Ledger
 
 STATES = ("done", "running", "queued", "failed")
+AMOUNTS = ("clips", "evaluations", "seconds")
 
 
 def report(folder: Path) -> Iterator[Table | str]:
@@ -20,20 +22,28 @@ def report(folder: Path) -> Iterator[Table | str]:
     Raises:
         InputError: if the folder has no ledger.
     """
-    file = folder / "ledger.sqlite"
-    if not file.is_file():
-        raise InputError("has no ledger.sqlite, so it is no folder of clips", str(folder))
-    with Ledger(file) as ledger:
-        sums = ledger.summary()
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("state")
-        for title in ("clips", "evaluations", "seconds", "seconds a clip"):
-            table.add_column(title, justify="right")
-        for state in STATES:
-            if state in sums:
-                count, evaluations, seconds = sums[state]
-                spent = (str(evaluations), f"{seconds:.1f}", f"{seconds / count:.1f}")
-                table.add_row(state, str(count), *(spent if evaluations else ("", "", "")))
-        yield table
-        for row in ledger.rows("failed"):
-            yield escape(f"{row['name']}: {row['error']}")
+    sums: defaultdict[tuple[str, str], float] = defaultdict(float)
+    failures: list[str] = []
+    for file in ledgers(folder):
+        with Ledger(file) as ledger:
+            for state, spent in ledger.summary().items():
+                for what, amount in zip(AMOUNTS, spent, strict=True):
+                    sums[state, what] += amount
+            for row in ledger.rows("failed"):
+                failures.append(escape(f"{row['name']}: {row['error']}"))
+    yield _table(sums)
+    yield from failures
+
+
+def _table(sums: defaultdict[tuple[str, str], float]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("state")
+    for title in (*AMOUNTS, "seconds a clip"):
+        table.add_column(title, justify="right")
+    for state in STATES:
+        clips, evaluations, seconds = (sums[state, what] for what in AMOUNTS)
+        if not clips:
+            continue
+        spent = (f"{evaluations:.0f}", f"{seconds:.1f}", f"{seconds / clips:.1f}")
+        table.add_row(state, f"{clips:.0f}", *(spent if evaluations else ()))
+    return table

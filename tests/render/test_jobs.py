@@ -31,6 +31,7 @@ def test_identity_is_what_settles_the_clip() -> None:
         {"memory": {"batch_size": 8}},
         {"memory": {"offload": "block", "attention": 64, "limit": 4096}},
         {"output": {"formats": ["mp4", "gif"]}},
+        {"retries": 3},
         {"guidance_scale": 3},
     ):
         assert one_id(**row) == same

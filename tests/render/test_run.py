@@ -188,6 +188,28 @@ def test_a_failing_job_is_recorded_and_the_rest_goes_on(
     assert [result.job.name for result in render(jobs, tmp_path)] == ["blue-s0"]
 
 
+@pytest.mark.parametrize(("retries", "together"), [(0, 1), (2, 1), (2, 3)])
+def test_a_failing_job_is_tried_as_often_as_configured(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retries: int, together: int
+) -> None:
+    stock, tries = Worker.render, []
+
+    def failing(self, batch, on_step):
+        tries.append([job.prompt for job in batch])
+        if any(job.prompt == "blue" for job in batch):
+            raise RuntimeError("out of paint")
+        return stock(self, batch, on_step)
+
+    monkeypatch.setattr(Worker, "render", failing)
+    jobs = planned(tiny, baseline=False, retries=retries, memory={"batch_size": together})
+    errors = [result.error for result in render(jobs, tmp_path)]
+    assert errors.count(None) == 2
+    assert tries.count(["blue"]) == 1 + retries
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        row = next(row for row in ledger.rows() if row["name"] == "blue-s0")
+    assert row["attempts"] == 1 + retries + (together > 1)
+
+
 WRONG = {
     "f: scheduler.timestep_spacin: DDIMScheduler has no such setting,"
     " did you mean 'timestep_spacing'?": {

@@ -270,6 +270,7 @@ class Config(Own):
     controlnet_conditioning_scale: Scale | None = None
     arguments: dict[str, Any] = Field(default_factory=dict)
     reflection: ReflectionConfig | None = None
+    retries: Annotated[int, Field(ge=0, le=100)] = 0
     memory: Memory = Memory()
     output: Output = Output()
 

@@ -23,11 +23,13 @@ from w2sd_video.render.config import OWN, Config, Model, Own
 from w2sd_video.render.layers import Layer, blame, merge
 from w2sd_video.render.resolve import resolve
 
-# Not part of a job's identity: how many are rendered together, how that is made to fit, and
-# which previews are made. A sample is nothing but its seed; seed and prompt are hashed apart.
+# Not part of a job's identity: how many are rendered together and how often, how that is made
+# to fit, and which previews are made. A sample is nothing but its seed. Prompt and seed are
+# hashed apart.
 OUTSIDE_IDENTITY = {
     *OWN,
     "samples",
+    "retries",
     "memory.batch_size",
     "memory.offload",
     "memory.attention",

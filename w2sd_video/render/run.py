@@ -65,7 +65,8 @@ def run(
             on_step(step)
 
         for batch in batches(jobs):
-            _render(worker, batch, ledger, stepped, publisher)
+            retries = batch[0].settings.config.retries
+            _render(worker, batch, ledger, stepped, publisher, retries)
             publisher.collect(most=len(batch))  # frames of two batches are in memory, no more
 
 
@@ -90,8 +91,9 @@ def _render(
     ledger: Ledger,
     on_step: Callable[[Step], None],
     publisher: Publisher,
+    retries: int = 0,
 ) -> None:
-    """Render a batch, one clip alone if need be."""
+    """Render a batch; if it fails each clip alone, and that as often as configured."""
     ledger.start(batch)
     try:
         with _blaming(batch[0]):
@@ -100,12 +102,14 @@ def _render(
         ledger.stopped(batch)
         raise
     except Exception as error:
-        if len(batch) == 1:
+        alone = len(batch) == 1
+        if alone and retries == 0:
             publisher.fail(batch[0], error)
             return
-        log.info("a batch failed; its clips are tried one by one", exc_info=True)
+        log.info("%d clips failed and are tried alone", len(batch), exc_info=True)
         for job in batch:  # one clip may have spoilt it for the others
-            _render(worker, [job], ledger, on_step, publisher)
+            again = retries - 1 if alone else job.settings.config.retries
+            _render(worker, [job], ledger, on_step, publisher, again)
     except BaseException:
         ledger.stopped(batch)
         raise

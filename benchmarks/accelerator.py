@@ -76,12 +76,9 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     rows: list[Row] = []
     for name, architecture in architectures(small=device == "cpu").items():
-        try:
-            for row in measured(name, architecture, device):
-                rows.append(row)
-                print(*row, sep=", ", flush=True)
-        except torch.OutOfMemoryError as error:
-            print(f"{name}: {error}", flush=True)
+        for row in measured(name, architecture, device):
+            rows.append(row)
+            print(*row, sep=", ", flush=True)
         gc.collect()
         if device == "cuda":
             torch.cuda.empty_cache()
@@ -89,8 +86,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     plain = {row[0]: row[3] for row in rows if row[2] == "plain"}
     for name, plan, mode, taken, peak in rows:
-        ratio = taken / plain[name]
-        print(f"| {name} | {plan} | {mode} | {taken:.3g} | {ratio:.2f} | {peak:.1f} |")
+        ratio = f"{taken / plain[name]:.2f}" if name in plain else ""
+        print(f"| {name} | {plan} | {mode} | {taken:.3g} | {ratio} | {peak:.1f} |")
     what = torch.cuda.get_device_name() if device == "cuda" else "CPU, small models"
     print(f"\n{what}; " + ", ".join(f"{k} {v}" for k, v in versions().items()))
 

@@ -44,7 +44,7 @@ def modes() -> Figures:
 
 
 def overhead() -> Figures:
-    """Seconds of a reflected clip over those that its denoiser, encoder and decoder take."""
+    """Seconds of a reflected clip over those that its denoiser and decoder take."""
     pipe = _pipe()
     figures: Figures = {}
     for name, side in {"guidance": Side(guidance_scale=1.0)}.items():

@@ -84,3 +84,26 @@ def test_the_output_is_of_zeros_in_its_own_kind() -> None:
     assert told is not None
     assert isinstance(told.zeros(), Transformer2DModelOutput)
     assert torch.equal(told.zeros().sample, torch.zeros(3, 3))
+
+
+def test_what_is_written_into_is_no_longer_known() -> None:
+    gate = nn.Linear(4, 2)
+
+    def call(x: Tensor, mask: Tensor) -> Tensor:
+        mask = mask.clone()
+        mask[:2] = gate(x) > 0  # through a view of it
+        return x[mask]
+
+    assert peak_activations(call, torch.randn(4), torch.ones(4, dtype=torch.bool)) is None
+
+
+def test_a_models_own_counters_stay() -> None:
+    model = nn.Module()
+    model.register_buffer("calls", torch.zeros(1, dtype=torch.long))
+
+    def call(x: Tensor) -> Tensor:
+        model.calls.add_(1)
+        return x * 2
+
+    assert peak_activations(call, torch.ones(4)) == 32
+    assert model.calls.item() == 0

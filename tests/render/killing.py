@@ -77,6 +77,15 @@ def compare(whole: Path, killed: Path) -> None:
     assert len(rows) == len({row["name"] for row in rows}) == 2 * len(PROMPTS)
 
 
+def done(folder: Path) -> dict[Path, int]:
+    """When the clips that the ledger knows as done were written."""
+    if not (folder / "ledger.sqlite").is_file():
+        return {}
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        files = [folder / "clips" / f"{row['name']}.mp4" for row in ledger.rows("done")]
+    return {file: file.stat().st_mtime_ns for file in files}
+
+
 def main() -> None:
     model, folder, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(1)  # no threads before a fork
@@ -86,15 +95,21 @@ def main() -> None:
     assert in_child(model, folder / "clocked", None)
     length = time.monotonic() - start
     moments, resumed = random.Random(0), 0
+    kept: dict[Path, int] = {}
     while kills:
-        if in_child(model, killed, moments.uniform(0, length)):
+        ended = in_child(model, killed, moments.uniform(0, length))
+        for file, written in kept.items():  # what was done is not done again
+            assert file.stat().st_mtime_ns == written, file.name
+        if ended:
             compare(whole, killed)
             shutil.rmtree(killed)
+            kept = {}
         else:
             kills -= 1
             there = published(killed)
             assert there.items() <= published(whole).items()  # what is there is complete
             resumed += bool(there)
+            kept = done(killed)
     assert in_child(model, killed, None)
     compare(whole, killed)
     print(resumed, "had clips when they were killed")

@@ -419,6 +419,17 @@ def test_ctrl_c_ends_after_the_step(
     )
 
 
+def test_what_goes_wrong_in_telling_is_no_failure_of_the_clip(tiny: Path, tmp_path: Path) -> None:
+    def broken(step: Step) -> None:
+        if step.done == 2:
+            raise BrokenPipeError
+
+    jobs = planned(tiny, ["a"], baseline=False)
+    with pytest.raises(BrokenPipeError):
+        render(jobs, tmp_path, broken)
+    assert states(tmp_path) == {"a-s0": "queued"}
+
+
 def test_an_interruption_keeps_what_is_finished(
     command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

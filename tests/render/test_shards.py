@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.folder import ledgers, open_folder
+from w2sd_video.render.folder import open_folder, rows
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.shards import Shard
@@ -62,18 +62,49 @@ def test_shares_are_taken_in(tmp_path: Path) -> None:
             for job in todo[:-1]:
                 ledger.done(job, 1, 1.0, 1, {}, publish(job, tmp_path))
             ledger.failed(todo[-1], "ValueError: no")
-    assert [path.name for path in ledgers(tmp_path)] == [
-        "ledger.sqlite",
-        "ledger-1-of-2.sqlite",
-        "ledger-2-of-2.sqlite",
-    ]
+    assert len(list(tmp_path.glob("ledger-?-of-2.sqlite"))) == 2
+    assert len(rows(tmp_path)) == 12
     with open_folder(tmp_path) as ledger:
         assert (standing(found, tmp_path, ledger).done, len(list(ledger.rows("failed")))) == (10, 2)
         assert len(list(ledger.rows())) == 12
         row = ledger.get(found[3].id)
         assert row
         assert row["config"] == found[3].config.model_dump(mode="json")
-    assert [path.name for path in ledgers(tmp_path)] == ["ledger.sqlite"]
+    assert not list(tmp_path.glob("*-of-2*"))
+    assert len(rows(tmp_path)) == 12
+
+
+def test_the_newest_clip_of_a_name_is_the_one(tmp_path: Path) -> None:
+    """A changed setting moves clips to other shares."""
+    before, after = jobs(20), jobs(20, fps=4)
+    for given in (before, after):
+        for shard in (Shard(1, 2), Shard(2, 2)):
+            with open_folder(tmp_path, shard) as ledger:
+                mine = shard.of(given)
+                ledger.add(mine)
+                for job in mine:
+                    ledger.done(job, 1, 1.0, 1, {}, publish(job, tmp_path))
+    assert {row["id"] for row in rows(tmp_path)} == {job.id for job in after}
+    with open_folder(tmp_path) as ledger:
+        assert standing(after, tmp_path, ledger).done == 40
+        assert {row["id"] for row in ledger.rows()} == {job.id for job in after}
+
+
+def test_another_number_of_shares(tmp_path: Path) -> None:
+    found = jobs(10)
+    halves, third = Shard(1, 2), Shard(1, 3)
+    with open_folder(tmp_path, halves) as ledger:
+        ledger.add(halves.of(found))
+        for job in halves.of(found):
+            ledger.done(job, 1, 1.0, 1, {}, publish(job, tmp_path))
+        told = pytest.raises(InputError, match="is rendered into by process")
+        with told, open_folder(tmp_path, third):
+            pass
+    with open_folder(tmp_path, third) as ledger:
+        todo = standing(third.of(found), tmp_path, ledger).jobs
+    assert {job.id for job in todo} == {job.id for job in third.of(found)} - {
+        job.id for job in halves.of(found)
+    }
 
 
 def test_a_changed_clip_of_a_share_replaces_the_one_before(tmp_path: Path) -> None:

@@ -94,6 +94,9 @@ class _Live(TorchDispatchMode):
         kwargs = kwargs or {}
         if func is torch.ops.aten.index.Tensor:
             args = args[0], [self._places(index) for index in args[1]]
+        writes = func._schema.is_mutable
+        if writes:  # a model's own counters must stay as they are
+            args, kwargs = tree_map_only(Tensor, self._shadow, (args, kwargs))
         contents = tree_map_only(Tensor, self._content, (args, kwargs))
         known = not any(content is UNKNOWN for content in tree_iter(contents))
         known &= torch.Tag.nondeterministic_seeded not in func.tags
@@ -105,6 +108,8 @@ class _Live(TorchDispatchMode):
             out = tree_map_only(Tensor, self.stand_in, _really(func, contents))
         else:
             self._learn(out, func, contents if known else None)
+            if writes and not known:
+                self._forget((args, kwargs))
         if not func.is_view:  # a weight's views are no more memory than it
             self.see(out)
         return out
@@ -118,6 +123,17 @@ class _Live(TorchDispatchMode):
         elif made:
             really = [x for x in tree_iter(_really(func, contents)) if isinstance(x, Tensor)]
             self._contents.update(zip(made, really, strict=True))
+
+    def _shadow(self, tensor: Tensor) -> Tensor:
+        return tensor if isinstance(tensor, FakeTensor) else self._fake.from_tensor(tensor)
+
+    def _forget(self, written: Any) -> None:
+        """What may have been written into is no longer known, nor are views of it."""
+        tensors = [x for x in tree_iter(written) if isinstance(x, Tensor)]
+        places = {tensor.untyped_storage()._cdata for tensor in tensors}
+        for tensor in list(self._contents):
+            if tensor.untyped_storage()._cdata in places:
+                del self._contents[tensor]
 
     def _content(self, tensor: Tensor) -> Tensor | object:
         if isinstance(tensor, FakeTensor):

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 from transformers.utils import ModelOutput
@@ -49,11 +50,13 @@ class Encodings:
         with ExitStack() as stack:
             for encoder in encoders:
                 forward = encoder.forward
-                asked = functools.partial(self._ask, id(encoder), forward)
+                asked = functools.partial(self._ask, encoder, forward)
                 stack.enter_context(replaced(encoder, "forward", functools.wraps(forward)(asked)))
             yield
 
-    def _ask(self, who: int, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _ask(
+        self, encoder: nn.Module, forward: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
         given = dict(enumerate(args)) | kwargs
         tensors = {name: value for name, value in given.items() if isinstance(value, Tensor)}
         how = {name: value for name, value in given.items() if name not in tensors}
@@ -62,7 +65,7 @@ class Encodings:
             return forward(*args, **kwargs)
         (count,) = rows
         device = next(iter(tensors.values())).device
-        asked = who, str(device), repr(how)
+        asked = id(encoder), _adapters(encoder), str(device), repr(how)
         outputs: list[Outputs] = []
         for row in range(count):
             own = {name: tensor[row : row + 1] for name, tensor in tensors.items()}
@@ -93,6 +96,12 @@ class Encodings:
         while self._room < 0:
             _, outputs = self._kept.popitem(last=False)
             self._room += _bytes(outputs)
+
+
+def _adapters(encoder: nn.Module) -> str:
+    """Which LoRAs are in it, and how strongly."""
+    layers = (m for m in encoder.modules() if isinstance(m, BaseTunerLayer))
+    return repr([(m.active_adapters, m.merged, getattr(m, "scaling", None)) for m in layers])
 
 
 def _useful(output: Any) -> Any:

@@ -108,6 +108,7 @@ class Fit:
         assert self.plan is not None
         plan = self.plan
         self.release()
+        self._limit = self._limit * 3 // 4  # of which moved weights take what there is
         return self._apply(leaner(self._exactly(), plan, "auto" if self._apart else "none"))
 
     @contextmanager

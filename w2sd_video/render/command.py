@@ -82,7 +82,7 @@ def render_list(request: Request) -> int:
         "baseline": request.baseline,
         "layers": [{"from": layer.file, "settings": layer.data} for layer in layers],
         "sweep": [layer.data for layer in combinations if layer.data],
-        "expanded": [row.data["prompt"] for row in rows] if len(rows) > len(written) else [],
+        "expanded": [row.data.get("prompt") for row in rows] if len(rows) > len(written) else [],
     }
     return _drain(planned, request, {"given": given, "resolved": resolved.model_dump(mode="json")})
 
@@ -143,14 +143,19 @@ def _drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
                     report.step(step)
                     stop_if_asked()
 
-                run(found.jobs, folder, ledger, on_step, on_result)
-                if request.verify:
+                worker = None
+                if found.jobs or request.verify:
+                    from w2sd_video.render.worker import Worker
+
+                    worker = Worker()
+                run(found.jobs, folder, ledger, on_step, on_result, worker)
+                if worker and request.verify:
                     from w2sd_video.render.verify import verify
 
-                    for check in verify(planned.jobs, request.verify, folder, ledger):
+                    again = worker, lambda step: stop_if_asked()
+                    for check in verify(planned.jobs, request.verify, folder, ledger, *again):
                         checks.append(check)
                         report.check(check)
-                        stop_if_asked()
         except KeyboardInterrupt:
             interrupted = True
         finally:

@@ -39,21 +39,35 @@ def open_folder(folder: Path, shard: Shard | None = None) -> Iterator[Ledger]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"can't be written to: {reason}", str(folder)) from None
+    whole = folder / "ledger.sqlite"
     with ExitStack() as stack:
         if shard:
             with _held(folder, "", PATIENCE):  # no run of the whole list is under way
+                if of_others := [f for f in _shards(folder) if not f.stem.endswith(shard.total)]:
+                    _take_in(folder, whole, of_others)
                 stack.enter_context(_held(folder, shard.suffix))
             yield stack.enter_context(Ledger(folder / f"ledger{shard.suffix}.sqlite"))
             return
         stack.enter_context(_held(folder, ""))
-        for lock in folder.glob(".lock-*"):
-            stack.enter_context(_held(folder, lock.name.removeprefix(".lock")))
-        for part in (folder / "clips").glob(".*.part"):  # of a run that was killed
+        _take_in(folder, whole, _shards(folder))
+        for part in (*folder.glob(".*.part"), *folder.glob("clips/.*.part")):  # of a killed run
             part.unlink()
-        ledger = stack.enter_context(Ledger(folder / "ledger.sqlite"))
-        for other in folder.glob("ledger-*.sqlite"):
-            ledger.absorb(other)
-        yield ledger
+        yield stack.enter_context(Ledger(whole))
+
+
+def _shards(folder: Path) -> list[Path]:
+    return sorted(folder.glob("ledger-*.sqlite"))
+
+
+def _take_in(folder: Path, whole: Path, ledgers: list[Path]) -> None:
+    """Take in the ledgers of shards, none of which may be under way."""
+    for file in ledgers:
+        suffix = file.stem.removeprefix("ledger")
+        with _held(folder, suffix):
+            pass
+        (folder / f".lock{suffix}").unlink(missing_ok=True)
+    with Ledger(whole) as ledger:
+        ledger.absorb(ledgers)
 
 
 @contextmanager
@@ -81,21 +95,38 @@ def _told(holder: Path) -> str:
     return "another process; wait for it, or take another folder"
 
 
-def ledgers(folder: Path) -> list[Path]:
-    """The folder's ledger, and those of shards that no run has taken in yet.
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """Every job of a folder, of the whole list's ledger and of shards', oldest first.
+
+    Of a job, and of those whose clips have one name, the newest is the one.
 
     Raises:
-        InputError: if there is none.
+        InputError: if there is no ledger.
     """
-    found = [*folder.glob("ledger.sqlite"), *sorted(folder.glob("ledger-*.sqlite"))]
-    if not found:
+    files = [*folder.glob("ledger.sqlite"), *_shards(folder)]
+    if not files:
         raise InputError("has no ledger.sqlite, so it is no folder of clips", str(folder))
-    return found
+    found: list[dict[str, Any]] = []
+    for file in files:
+        with Ledger(file, read_only=True) as ledger:
+            found += ledger.rows()
+    if len(files) == 1:
+        return found
+    newest: dict[str, dict[str, Any]] = {}
+    for row in sorted(found, key=lambda row: float(row["updated"])):
+        newest[row["id"]] = row
+    named = {row["name"]: row["id"] for row in newest.values() if row["state"] == "done"}
+    return [r for r in newest.values() if named.get(r["name"], r["id"]) == r["id"]]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file that others may be writing or reading, too."""
+    part = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.part")
+    part.write_text(text, "utf-8")
+    os.replace(part, path)
 
 
 def write_settings(folder: Path, settings: dict[str, Any]) -> None:
     """Keep the configuration, as given and as resolved, in ``run.yaml``."""
-    path, part = folder / "run.yaml", folder / ".run.yaml.part"
     text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
-    part.write_text(text, "utf-8")
-    os.replace(part, path)
+    write_whole(folder / "run.yaml", text)

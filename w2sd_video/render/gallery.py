@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jinja2 import Environment, PackageLoader
 
-from w2sd_video.render.folder import ledgers
-from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.folder import rows, write_whole
 
 SMALL = 256  # clips narrower than this are enlarged with hard pixel edges
 
@@ -25,12 +23,10 @@ def write_gallery(folder: Path) -> Path:
     """
     groups: dict[str, list[dict[str, Any]]] = {}
     counts = {"done": 0, "failed": 0}
-    for file in ledgers(folder):
-        with Ledger(file) as ledger:
-            for row in ledger.rows():
-                if row["state"] in counts:
-                    counts[row["state"]] += 1
-                    groups.setdefault(row["pair"], []).append(_card(row, folder))
+    for row in rows(folder):
+        if row["state"] in counts:
+            counts[row["state"]] += 1
+            groups.setdefault(row["pair"], []).append(_card(row, folder))
     for cards in groups.values():
         cards.sort(key=lambda card: card["kind"])  # plain before reflected
     environment = Environment(
@@ -42,9 +38,8 @@ def write_gallery(folder: Path) -> Path:
     page = environment.get_template("gallery.html.j2").render(
         title=folder.resolve().name, groups=list(groups.values()), counts=counts
     )
-    path, part = folder / "gallery.html", folder / ".gallery.html.part"
-    part.write_text(page, "utf-8")
-    os.replace(part, path)
+    path = folder / "gallery.html"
+    write_whole(path, page)
     return path
 
 

@@ -193,7 +193,7 @@ class _Resolver:
         rest: dict[str, Any] = {}
         for name, value in row.data.items():
             (own if name in OWN else rest)[name] = value
-        key = f"{row.folder}\n{json.dumps(rest, sort_keys=True, default=repr)}"
+        key = f"{row.folder}\n{rest!r}"
         if key not in self._known:
             config = resolve([*self.base, row], merge(self._below, row.data))
             self._known[key] = Settings(config), config

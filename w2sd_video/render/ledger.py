@@ -48,7 +48,10 @@ CREATE INDEX jobs_by_state ON jobs (state);
 
 
 def _to_2(db: sqlite3.Connection) -> None:
-    """Version 1 had the whole configuration in every row."""
+    """Version 1 had the whole configuration in every row, and other identities.
+
+    So its rows are kept to be looked at, and their clips are rendered again.
+    """
     db.execute("ALTER TABLE jobs RENAME TO old")
     for index in ("jobs_by_name", "jobs_by_state"):
         db.execute(f"DROP INDEX {index}")
@@ -85,6 +88,9 @@ class Entry:
 class Ledger:
     """``DIR/ledger.sqlite``. Every method commits before it returns.
 
+    Args:
+        read_only: for those that only look; the file has to be there.
+
     Attributes:
         path: of the file.
 
@@ -92,16 +98,22 @@ class Ledger:
         InputError: if the file is no ledger, or one of a newer version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, read_only: bool = False) -> None:
         self.path = path
+        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
         try:
-            self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._db = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True)
             self._db.row_factory = sqlite3.Row
             version = self._version()
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            if version < SCHEMA_VERSION:
-                self._migrate()
+            if not read_only:
+                # A write-ahead log needs all who read it to be on one machine.
+                alone = path.name.startswith("ledger-")
+                self._db.execute(f"PRAGMA journal_mode = {'DELETE' if alone else 'WAL'}")
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                if version < SCHEMA_VERSION:
+                    self._migrate()
+            elif version < SCHEMA_VERSION:
+                raise InputError("is of an older version; render into its folder once", str(path))
         except sqlite3.Error as error:
             raise InputError(f"can't be used as a ledger: {error}", str(path)) from None
         if version > SCHEMA_VERSION:
@@ -194,24 +206,36 @@ class Ledger:
                 ((job.id,) for job in jobs),
             )
 
-    def absorb(self, other: Path) -> None:
-        """Take over all rows of another ledger, newer ones in place of older, and remove it."""
-        with Ledger(other) as theirs, self._transaction():
-            for row in theirs._db.execute("SELECT * FROM jobs ORDER BY rowid"):
-                values = dict(row)
-                query = "SELECT json FROM settings WHERE number = ?"
-                text = theirs._db.execute(query, (values["settings"],)).fetchone()[0]
-                values["settings"] = _number(self._db, text)
-                columns, marks = ", ".join(values), ", ".join("?" * len(values))
+    def absorb(self, others: Iterable[Path]) -> None:
+        """Take over all rows of other ledgers, the newest of a job or a name, and remove them."""
+        files = list(others)
+        rows: list[tuple[dict[str, Any], str]] = []
+        for file in files:
+            with Ledger(file) as theirs:
+                query = "SELECT jobs.*, json FROM jobs JOIN settings ON settings = number"
+                for row in theirs._db.execute(query):
+                    values = dict(row)
+                    rows.append((values, values.pop("json")))
+        rows.sort(key=lambda row: row[0]["updated"])
+        with self._transaction():
+            for values, settings in rows:
+                newer = self._db.execute(
+                    "SELECT 1 FROM jobs WHERE updated > ? AND (id = ? OR (name = ? AND state ="
+                    " 'done'))",
+                    (values["updated"], values["id"], values["name"]),
+                )
+                if newer.fetchone():
+                    continue
+                values["settings"] = _number(self._db, settings)
                 if values["state"] == "done":
                     self._replace(values["name"], values["id"])
+                columns, marks = ", ".join(values), ", ".join("?" * len(values))
                 self._db.execute(
-                    f"INSERT INTO jobs ({columns}) VALUES ({marks}) ON CONFLICT (id) DO UPDATE"
-                    f" SET ({columns}) = ({marks}) WHERE excluded.updated > jobs.updated",
-                    (*values.values(), *values.values()),
+                    f"INSERT OR REPLACE INTO jobs ({columns}) VALUES ({marks})",
+                    tuple(values.values()),
                 )
-        for file in (other, *(other.with_name(other.name + end) for end in ("-wal", "-shm"))):
-            file.unlink(missing_ok=True)
+        for file in files:
+            file.unlink()
 
     def rows(self, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Every job, or those in one state, oldest first; JSON columns are read."""
@@ -225,14 +249,6 @@ class Ledger:
         """Every job by its id, in brief."""
         query = "SELECT id, name, state, attempts, size, modified FROM jobs"
         return {row[0]: Entry(*row[1:]) for row in self._db.execute(query)}
-
-    def summary(self) -> dict[str, tuple[int, int, float]]:
-        """Jobs, evaluations and seconds, by state."""
-        query = (
-            "SELECT state, COUNT(*), COALESCE(SUM(evaluations), 0), COALESCE(SUM(seconds), 0)"
-            " FROM jobs GROUP BY state"
-        )
-        return {state: tuple(sums) for state, *sums in self._db.execute(query)}
 
     def get(self, job_id: str) -> dict[str, Any] | None:
         """One job's row."""

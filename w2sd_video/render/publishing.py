@@ -69,24 +69,29 @@ class Publisher:
 
     def fail(self, job: Job, error: Exception) -> None:
         """Record that a job has no clip."""
-        log.debug("%s failed", job.name, exc_info=error)
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
-        self._ledger.failed(job, text)
-        self._on_result(Result(job, error=text))
+        self._on_result(self._failed(job, error))
 
     def collect(self, most: int | None = None) -> None:
         """Record what has been written; wait until no more than ``most`` are left to write."""
+        results = []
         while self._pending and (
             self._pending[0][2].done() or (most is not None and len(self._pending) > most)
         ):
-            job, clip, writing = self._pending[0]
-            error = writing.exception()
+            results.append(self._record(*self._pending[0]))
             self._pending.popleft()
-            if isinstance(error, Exception):
-                self.fail(job, error)
-                continue
-            path = writing.result()
-            self._ledger.done(
-                job, clip.evaluations, clip.seconds, clip.peak_memory, versions(), path
-            )
-            self._on_result(Result(job, path, None, clip.evaluations, clip.seconds, clip.warnings))
+        for result in results:
+            self._on_result(result)
+
+    def _record(self, job: Job, clip: Clip, writing: Future[Path]) -> Result:
+        error = writing.exception()
+        if isinstance(error, Exception):
+            return self._failed(job, error)
+        path = writing.result()
+        self._ledger.done(job, clip.evaluations, clip.seconds, clip.peak_memory, versions(), path)
+        return Result(job, path, None, clip.evaluations, clip.seconds, clip.warnings)
+
+    def _failed(self, job: Job, error: Exception) -> Result:
+        log.debug("%s failed", job.name, exc_info=error)
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
+        self._ledger.failed(job, text)
+        return Result(job, error=text)

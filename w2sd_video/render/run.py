@@ -29,6 +29,7 @@ def run(
     ledger: Ledger,
     on_step: Callable[[Step], None],
     on_result: Callable[[Result], None],
+    worker: Worker | None = None,
 ) -> None:
     """Render jobs batch by batch, and publish what a batch made while the next is under way.
 
@@ -39,6 +40,7 @@ def run(
         jobs: those to render, see ``standing.standing``.
         on_step: called before the first and after every denoising step.
         on_result: called once a job, when its files are in place or it has failed.
+        worker: one that may have the model loaded already.
 
     Raises:
         InputError: if a model can't be loaded, or lacks what its configuration asks for.
@@ -57,17 +59,31 @@ def run(
             with _blaming(job):
                 check(pipeline_class(job.config.model), job.config)
     ledger.add(jobs)
-    worker = Worker()
+    worker = worker or Worker()
     with Publisher(folder, ledger, on_result) as publisher:
 
         def stepped(step: Step) -> None:
-            publisher.collect()
-            on_step(step)
+            try:
+                publisher.collect()
+                on_step(step)
+            except Exception as error:  # which is no failure of the clip
+                raise _NotTheClipError(error) from error
 
-        for batch in batches(jobs):
-            retries = batch[0].settings.config.retries
-            _render(worker, batch, ledger, stepped, publisher, retries)
-            publisher.collect(most=len(batch))  # frames of two batches are in memory, no more
+        try:
+            for batch in batches(jobs):
+                retries = batch[0].settings.config.retries
+                _render(worker, batch, ledger, stepped, publisher, retries)
+                publisher.collect(most=len(batch))  # frames of two batches are held, no more
+        except _NotTheClipError as outer:
+            raise outer.error from None
+
+
+class _NotTheClipError(BaseException):
+    """Something went wrong in telling or recording, in the middle of a step."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 @contextmanager
@@ -98,6 +114,8 @@ def _render(
     try:
         with _blaming(batch[0]):
             rendered = worker.render(batch, on_step)
+        for job, clip in zip(batch, rendered, strict=True):
+            publisher.add(job, clip)
     except InputError:
         ledger.stopped(batch)
         raise
@@ -113,6 +131,3 @@ def _render(
     except BaseException:
         ledger.stopped(batch)
         raise
-    else:
-        for job, clip in zip(batch, rendered, strict=True):
-            publisher.add(job, clip)

@@ -32,7 +32,12 @@ class Shard:
     @property
     def suffix(self) -> str:
         """Of the names of its own files."""
-        return f"-{self.index}-of-{self.count}"
+        return f"-{self.index}{self.total}"
+
+    @property
+    def total(self) -> str:
+        """What the names of all shares of its kind end with."""
+        return f"-of-{self.count}"
 
     def of(self, jobs: Iterable[Job]) -> list[Job]:
         """Its jobs; a clip and its plain twin are always in one."""

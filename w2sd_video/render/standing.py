@@ -35,7 +35,7 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
     """
     entries, whole = ledger.entries(), folder / "ledger.sqlite"
     if ledger.path != whole and whole.is_file():  # a shard's, which knows its own jobs only
-        with Ledger(whole) as before:
+        with Ledger(whole, read_only=True) as before:
             entries = before.entries() | entries
     names = {entry.name for entry in entries.values() if entry.state == "done"}
     files = {entry.name: entry for entry in os.scandir(folder / "clips")}

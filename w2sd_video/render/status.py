@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
-from w2sd_video.render.folder import ledgers
-from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.folder import rows
 
 STATES = ("done", "running", "queued", "failed")
-AMOUNTS = ("clips", "evaluations", "seconds")
 
 
 def report(folder: Path) -> Iterator[Table | str]:
@@ -22,28 +20,23 @@ def report(folder: Path) -> Iterator[Table | str]:
     Raises:
         InputError: if the folder has no ledger.
     """
-    sums: defaultdict[tuple[str, str], float] = defaultdict(float)
-    failures: list[str] = []
-    for file in ledgers(folder):
-        with Ledger(file) as ledger:
-            for state, spent in ledger.summary().items():
-                for what, amount in zip(AMOUNTS, spent, strict=True):
-                    sums[state, what] += amount
-            for row in ledger.rows("failed"):
-                failures.append(escape(f"{row['name']}: {row['error']}"))
-    yield _table(sums)
-    yield from failures
+    found = rows(folder)
+    yield _table(found)
+    for row in found:
+        if row["state"] == "failed":
+            yield escape(f"{row['name']}: {row['error']}")
 
 
-def _table(sums: defaultdict[tuple[str, str], float]) -> Table:
+def _table(found: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("state")
-    for title in (*AMOUNTS, "seconds a clip"):
+    for title in ("clips", "evaluations", "seconds", "seconds a clip"):
         table.add_column(title, justify="right")
     for state in STATES:
-        clips, evaluations, seconds = (sums[state, what] for what in AMOUNTS)
-        if not clips:
-            continue
-        spent = (f"{evaluations:.0f}", f"{seconds:.1f}", f"{seconds / clips:.1f}")
-        table.add_row(state, f"{clips:.0f}", *(spent if evaluations else ()))
+        of_state = [row for row in found if row["state"] == state]
+        evaluations = sum(row["evaluations"] or 0 for row in of_state)
+        seconds = sum(row["seconds"] or 0.0 for row in of_state)
+        if of_state:
+            spent = (str(evaluations), f"{seconds:.1f}", f"{seconds / len(of_state):.1f}")
+            table.add_row(state, str(len(of_state)), *(spent if evaluations else ()))
     return table

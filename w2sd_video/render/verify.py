@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from w2sd_video.render.clips import files, publish
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.versions import versions
+
+if TYPE_CHECKING:
+    from w2sd_video.render.worker import Clip, Step, Worker
 
 NEAR = 40.0  # dB: kernels round otherwise in other batches and on other machines
 
@@ -26,31 +30,44 @@ class Check:
 
     job: Job
     psnr: float
+    error: str | None = None
 
     @property
     def ok(self) -> bool:
         return self.psnr >= NEAR
 
     def __str__(self) -> str:
+        if self.error:
+            return f"can't be compared: {self.error}"
         if math.isinf(self.psnr):
             return "the same pixels"
         return f"{self.psnr:.1f} dB PSNR" + ("" if self.ok else f", less than {NEAR:.0f}")
 
 
-def verify(jobs: list[Job], count: int, folder: Path, ledger: Ledger) -> Iterator[Check]:
+def verify(
+    jobs: list[Job],
+    count: int,
+    folder: Path,
+    ledger: Ledger,
+    worker: Worker,
+    on_step: Callable[[Step], None],
+) -> Iterator[Check]:
     """Render so many of the finished jobs again, drawn at random."""
-    from w2sd_video.render.worker import Worker  # which imports torch
-
-    worker = Worker()
     entries = ledger.entries()
     done = [job for job in jobs if job.id in entries and entries[job.id].state == "done"]
     for job in random.sample(done, min(count, len(done))):
-        (clip,) = worker.render([job], lambda step: None)
-        with TemporaryDirectory() as temporary:
-            again = Path(temporary)
-            (again / "clips").mkdir()
-            publish(again, job, clip.frames, versions(), {})
-            yield Check(job, psnr(_pixels(folder, job), _pixels(again, job)))
+        try:
+            yield Check(job, _compared(job, folder, worker.render([job], on_step)[0]))
+        except Exception as error:
+            yield Check(job, 0.0, f"{type(error).__name__}: {error}")
+
+
+def _compared(job: Job, folder: Path, clip: Clip) -> float:
+    with TemporaryDirectory() as temporary:
+        again = Path(temporary)
+        (again / "clips").mkdir()
+        publish(again, job, clip.frames, versions(), {})
+        return psnr(_pixels(folder, job), _pixels(again, job))
 
 
 def psnr(a: video.Frames, b: video.Frames) -> float:

@@ -104,15 +104,18 @@ class Worker:
         self._reset_peak()
         start = time.perf_counter()
         try:
-            output, evaluations = self._sample(pipe, reflection, batch, on_step)
+            sampled = self._sample(pipe, reflection, batch, on_step)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
+            sampled = None
+        if sampled is None:  # out here, nothing holds what the first try had made
             plan = self._fit.leaner()
             log.warning("out of memory; once more with %s", plan)
             for lines in warnings:
                 lines.append(f"ran out of memory, and was rendered with {plan}")
-            output, evaluations = self._sample(pipe, reflection, batch, on_step)
+            sampled = self._sample(pipe, reflection, batch, on_step)
+        output, evaluations = sampled
         seconds = (time.perf_counter() - start) / len(batch)
         values = np.asarray(output.images if "images" in output else output.frames)
         if not np.isfinite(values).all():
@@ -161,6 +164,8 @@ class Worker:
         """See that a batch fits the memory, if none like it was here before."""
         config = batch[0].config
         key = batch_key(config), len(batch)
+        if self._fit.plan is None:
+            self._fitting.clear()
         if key in self._fitting:
             return
         own = {id(part) for part in pipe.components.values()}

@@ -67,9 +67,12 @@ def table(results: list[dict[str, Any]]) -> str:
             missed = key in goals and value > goals[key]
             measured = f"**{value:g}**" if missed else f"{value:g}"
             rows.append(f"| {result['name']} | {key.replace('_', ' ')} | {measured} | {goal} |")
-    machine, used = results[-1]["machine"], results[-1]["versions"]
-    told = ", ".join(f"{name} {number}" for name, number in used.items())
-    return "\n".join(rows) + f"\n\n{machine}; {told}.\n"
+    machines = {
+        f"{result['machine']}; "
+        + ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+        for result in results
+    }
+    return "\n".join(rows) + "\n\n" + "\n".join(sorted(machines)) + "\n"
 
 
 def main() -> None:

@@ -140,12 +140,9 @@ class Worker:
         arguments = calls.arguments(pipe, batch)
         total = calls.steps(pipe, batch[0].config)
         has_callback = "callback_on_step_end" in calls.parameters(type(pipe))
-        encoders = [
-            part for name, part in pipe.components.items() if name.startswith("text_encoder")
-        ]
         with (
             _refusals(),
-            self._encodings.used(filter(None, encoders)),
+            self._encodings.used(_text_encoders(pipe)),
             self._fit.applied(),
             reflect(pipe, reflection) as run,
         ):
@@ -181,7 +178,7 @@ class Worker:
         arguments = calls.arguments(pipe, batch)
 
         def call() -> None:
-            with reflect(pipe, reflection):
+            with self._encodings.used(_text_encoders(pipe)), reflect(pipe, reflection):
                 pipe(**arguments, output_type="np")
 
         before = self._fit.plan
@@ -246,6 +243,11 @@ class Worker:
             return int(psutil.Process().memory_info().peak_wset)
         unit = 1 if sys.platform == "darwin" else 1024
         return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
+
+
+def _text_encoders(pipe: Any) -> list[Any]:
+    found = (part for name, part in pipe.components.items() if name.startswith("text_encoder"))
+    return [part for part in found if part is not None]
 
 
 def _after_step(tell: Callable[[int], None]) -> Callable[..., dict[str, Any]]:

@@ -67,7 +67,7 @@ def moves() -> Figures:
         need(unit)
         brought.append(residency.moved)
 
-    residency.need = noted  # type: ignore[method-assign]
+    residency.need = noted
     steps = 8
     pipe(
         "a red circle moving left on a white background",

@@ -111,7 +111,7 @@ class DiTMoETransformer2DModel(ModelMixin, ConfigMixin):
     _repeated_blocks: ClassVar[list[str]] = ["DiTMoEBlock"]
     _skip_layerwise_casting_patterns: ClassVar[list[str]] = ["pos_embed", "norm"]
 
-    @register_to_config  # type: ignore[untyped-decorator]
+    @register_to_config  # type: ignore[untyped-decorator]  # diffusers has no types
     def __init__(
         self,
         num_attention_heads: int = 6,

@@ -28,7 +28,7 @@ def counting(encoder: nn.Module) -> list[int]:
         rows.append(len(args[0] if args else kwargs["input_ids"]))
         return forward(*args, **kwargs)
 
-    encoder.forward = counted  # type: ignore[method-assign]
+    encoder.forward = counted
     return rows
 
 

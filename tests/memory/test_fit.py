@@ -32,6 +32,14 @@ def call_of(pipe: Any, reflection: Reflection | None = None, family: Any = FAMIL
     return lambda: pipe(**arguments, reflection=reflection)
 
 
+def another(unet: nn.Module) -> Any:
+    """Like it but for one layer."""
+    weak: Any = copy.deepcopy(unet)
+    with torch.no_grad():
+        weak.conv_in.weight.mul_(1.1)
+    return weak
+
+
 def near(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).abs().max() <= 1e-5 * b.abs().max())
 
@@ -93,9 +101,7 @@ def test_weights_where_a_plan_wants_them(
 ) -> None:
     """Host memory plays a device with memory of its own."""
     monkeypatch.setattr(Fit, "_apart", True)
-    weak = copy.deepcopy(pipe.unet)
-    with torch.no_grad():
-        weak.conv_in.weight.mul_(1.1)
+    weak = another(pipe.unet)
     reflection = Reflection(weak=Side(denoiser=weak))
     expected = FAMILY.run(pipe, reflection=reflection)
     fit = Fit("cpu")
@@ -132,9 +138,7 @@ def test_clips_with_and_without_reflection_take_turns(
 ) -> None:
     """The plan for the one stays for the other, and weights stay where they are."""
     monkeypatch.setattr(Fit, "_apart", True)
-    weak = copy.deepcopy(pipe.unet)
-    with torch.no_grad():
-        weak.conv_in.weight.mul_(1.1)
+    weak = another(pipe.unet)
     reflection = Reflection(weak=Side(denoiser=weak))
     fit = Fit("cpu")
     plain = fit.prepare(pipe, [], call_of(pipe), limit=600 * KIB)
@@ -158,7 +162,7 @@ def test_halves_that_a_side_needs_are_counted(pipe: Any) -> None:
     arguments = FAMILY.call(steps=2) | {"output_type": "np", "guidance_scale": 1.0}
     reflection = Reflection(strong=Side(guidance_scale=5.0), weak=Side(guidance_scale=2.0))
     plain, reflected = (
-        needs_of(models, lambda r=r: pipe(**arguments, reflection=r)).denoise(None)  # type: ignore[misc]
+        needs_of(models, lambda r=r: pipe(**arguments, reflection=r)).denoise(None)
         for r in (None, reflection)
     )
     assert reflected > 1.5 * plain

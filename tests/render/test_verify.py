@@ -26,5 +26,5 @@ def test_psnr() -> None:
     ],
 )
 def test_how_it_is_told(value: float, ok: bool, text: str) -> None:
-    check = Check(None, value)  # type: ignore[arg-type]
+    check = Check(None, value)
     assert (check.ok, str(check)) == (ok, text)

@@ -111,20 +111,25 @@ def _render(
 ) -> None:
     """Render a batch; if it fails each clip alone, and that as often as configured."""
     ledger.start(batch)
+    alone = len(batch) == 1
     try:
         with _blaming(batch[0]):
             rendered = worker.render(batch, on_step)
         for job, clip in zip(batch, rendered, strict=True):
             publisher.add(job, clip)
+        return
     except InputError:
         ledger.stopped(batch)
         raise
     except Exception as error:
-        alone = len(batch) == 1
         if alone and retries == 0:
             publisher.fail(batch[0], error)
             return
         log.info("%d clips failed and are tried alone", len(batch), exc_info=True)
+    except BaseException:
+        ledger.stopped(batch)
+        raise
+    try:  # out here, nothing holds what the first try had made
         for job in batch:  # one clip may have spoilt it for the others
             again = retries - 1 if alone else job.settings.config.retries
             _render(worker, [job], ledger, on_step, publisher, again)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -39,19 +40,26 @@ def measured(name: str, architecture: Architecture, device: str) -> Iterator[Row
         for mode in MODES if plan == "none" else ("exact",):
             reflection = None if mode is None else Reflection(weak=Side(denoiser=weak), mode=mode)
 
-            def call(**more: Any) -> None:
-                pipe(
-                    **arguments,
-                    **more,
-                    num_inference_steps=STEPS,
-                    guidance_scale=6.0,
-                    reflection=reflection,  # noqa: B023 - called within the loop
-                    generator=torch.Generator().manual_seed(0),
-                )
-
-            fit.prepare(pipe, [weak], lambda: call(output_type="np"), offload=plan)
-            yield name, plan, mode or "plain", *_clocked(call, fit, device)
+            call = partial(_sample, pipe, arguments, reflection)
+            try:
+                fit.prepare(pipe, [weak], partial(call, output_type="np"), offload=plan)
+                taken, peak = _clocked(call, fit, device)
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                print(f"{name}, {plan}, {mode or 'plain'}: {error}", flush=True)
+                continue
+            yield name, plan, mode or "plain", taken, peak
     fit.release()
+
+
+def _sample(pipe: Any, arguments: Any, reflection: Reflection | None, **more: Any) -> None:
+    pipe(
+        **arguments,
+        **more,
+        num_inference_steps=STEPS,
+        guidance_scale=6.0,
+        reflection=reflection,
+        generator=torch.Generator().manual_seed(0),
+    )
 
 
 def _clocked(call: Any, fit: Fit, device: str) -> tuple[float, float]:

@@ -430,6 +430,19 @@ def test_what_goes_wrong_in_telling_is_no_failure_of_the_clip(tiny: Path, tmp_pa
     assert states(tmp_path) == {"a-s0": "queued"}
 
 
+def test_clips_that_wait_to_be_tried_alone_are_put_back_by_an_interruption(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self, batch, on_step):
+        raise RuntimeError if batch[1:] else KeyboardInterrupt
+
+    monkeypatch.setattr(Worker, "render", failing)
+    jobs = planned(tiny, baseline=False, memory={"batch_size": 3})
+    with pytest.raises(KeyboardInterrupt):
+        render(jobs, tmp_path)
+    assert set(states(tmp_path).values()) == {"queued"}
+
+
 def test_an_interruption_keeps_what_is_finished(
     command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

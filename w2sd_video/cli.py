@@ -66,6 +66,15 @@ def render(
         str | None,
         typer.Option(metavar="I/N", help="Render the I-th of N shares, as in a job array."),
     ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="local|ray", help="Render on this machine or a Ray cluster.")
+    ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Processes that render side by side. [default: 1; ray: all]"
+        ),
+    ] = None,
     verify: Annotated[
         int,
         typer.Option(
@@ -99,6 +108,8 @@ def render(
         verify=verify,
         retry_failed=retry_failed,
         shard=Shard.read(shard) if shard else None,
+        engine=engine,
+        workers=workers,
         as_json=as_json,
     )
     raise typer.Exit(render_list(request))

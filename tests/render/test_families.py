@@ -18,12 +18,12 @@ from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.events import Result
 from w2sd_video.render.folder import open_folder
 from w2sd_video.render.gallery import write_gallery
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.prompts import read_prompts
-from w2sd_video.render.publishing import Result
 from w2sd_video.render.resolve import read_layer
 from w2sd_video.render.run import run
 from w2sd_video.render.standing import standing
@@ -87,7 +87,7 @@ def test_two_transformers_and_two_others(here: Path, saved: Callable[[str], Path
     settings = {**call, "num_inference_steps": 2, "model": str(model), "fps": 16}
     jobs = planned({**settings, "reflection": {"weak": weak, "steps": 1}})
     reflected, plain = render(jobs)
-    assert [r.evaluations for r in (reflected, plain)] == [j.cost for j in jobs] == [7, 4]
+    assert [r.cost.evaluations for r in (reflected, plain)] == [j.cost for j in jobs] == [7, 4]
     assert frames(reflected).shape == frames(plain).shape == (5, 32, 32, 3)
     assert reflected.path
     assert read_mp4(reflected.path).fps == 16
@@ -168,7 +168,7 @@ def test_controlnet_over_none(here: Path, saved: Callable[[str], Path]) -> None:
         "reflection": {"weak": {"controlnet_scale": 0.0}},
     }
     reflected, plain = render(planned(settings))
-    assert (reflected.evaluations, plain.evaluations) == (12, 4)
+    assert (reflected.cost.evaluations, plain.cost.evaluations) == (12, 4)
     assert (frames(reflected) != frames(plain)).any()
     off = render(planned({**settings, "controlnet_conditioning_scale": 0.0}), "off")[1]
     assert (frames(off) != frames(plain)).any()
@@ -190,7 +190,7 @@ def test_an_ip_adapter_over_none(here: Path, saved: Callable[[str], Path]) -> No
     }
     rows = "prompt\na red circle\na blue ring\n"
     results = render(planned(settings, rows))
-    assert [r.evaluations for r in results] == [12, 12, 4, 4]
+    assert [r.cost.evaluations for r in results] == [12, 12, 4, 4]
     assert (frames(results[0]) != frames(results[2])).any()
     picture(8, seed=5).save("look.png")
     other = render(planned(settings), "other")
@@ -225,7 +225,7 @@ def test_images_are_published_shown_and_skipped(here: Path, saved: Callable[[str
     jobs = planned(settings, rows)
     assert all(job.is_image for job in jobs)
     results = render(jobs)
-    assert [r.evaluations for r in results] == [7, 7, 4, 4]
+    assert [r.cost.evaluations for r in results] == [7, 7, 4, 4]
     names = {
         f"a-{what}-s0{kind}" for what in ("red-circle", "blue-ring") for kind in ("", ".plain")
     }
@@ -268,7 +268,7 @@ def test_classes_by_name_and_number(here: Path) -> None:
         (r for r in render(planned(settings, rows)) if r.job.kind == "plain"),
         key=lambda r: ("one", "two", "three").index(r.job.name.removesuffix(".plain")),
     )
-    assert one.evaluations == 4
+    assert one.cost.evaluations == 4
     assert one.job.prompt == "golden retriever"
     assert (frames(one) == frames(two)).all()
     assert (frames(one) != frames(three)).any()
@@ -298,7 +298,7 @@ def test_experts_of_another_folder(here: Path) -> None:
     Path("l.txt").write_text("33\n")
     base = [read_layer(json.dumps({"num_inference_steps": 2, **settings}), "c.yaml")]
     reflected, plain = render(plan(base, read_prompts("l.txt"), baseline=True).jobs)
-    assert (reflected.evaluations, plain.evaluations) == (12, 4)
+    assert (reflected.cost.evaluations, plain.cost.evaluations) == (12, 4)
     assert (frames(reflected) != frames(plain)).any()
     call = tiny.FAMILIES["DiTMoEPipeline"].call(steps=2, output_type="np", guidance_scale=4.0)
     call |= {"class_labels": [33], "generator": torch.Generator().manual_seed(0)}
@@ -320,7 +320,7 @@ def test_a_video_is_read_and_stands_for_its_length(
         "reflection": GUIDED,
     }
     reflected, plain = render(planned(settings))
-    assert (reflected.evaluations, plain.evaluations) == (7, 4)
+    assert (reflected.cost.evaluations, plain.cost.evaluations) == (7, 4)
     assert frames(plain).shape == (5, 32, 32, 3)
     with pytest.raises(InputError, match=r"num_frames: WanVideoToVideoPipeline has no such argum"):
         render(planned({**settings, "num_frames": 5}))

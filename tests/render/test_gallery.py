@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+from w2sd_video.render.events import Cost, Result
 from w2sd_video.render.gallery import write_gallery
 from w2sd_video.render.jobs import plan
 from w2sd_video.render.layers import Layer
@@ -32,8 +33,8 @@ def page(folder: Path) -> tuple[str, Page]:
     with Ledger(folder / "ledger.sqlite") as ledger:
         ledger.add(jobs)
         for job in jobs[:3]:
-            ledger.done(job, 50, 1.0, 1, {}, folder)
-        ledger.failed(jobs[3], f"ValueError: {EVIL}")
+            ledger.ended(Result(job, folder, cost=Cost(50)))
+        ledger.ended(Result(jobs[3], error=f"ValueError: {EVIL}"))
     text = write_gallery(folder).read_text("utf-8")
     return text, Page(text)
 

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.events import Cost, Result
+from w2sd_video.render.forecast import Forecast
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.ledger import SCHEMA_VERSION, Ledger
+from w2sd_video.render.versions import versions
 
 
 def jobs(**settings: object) -> list[Job]:
@@ -26,15 +29,18 @@ def test_a_life(tmp_path: Path) -> None:
         ledger.add([a, b, c])
         ledger.start([a, b, c])
         (tmp_path / "a.mp4").write_bytes(b"four")
-        ledger.done(a, 50, 1.5, 123, {"torch": "2"}, tmp_path / "a.mp4")
-        ledger.failed(b, "RuntimeError: no")
+        cost = Cost(50, {"load": 9.0, "denoise": 1.0, "decode": 0.5}, 123, "all here", "an abacus")
+        ledger.ended(Result(a, tmp_path / "a.mp4", cost=cost))
+        ledger.ended(Result(b, error="RuntimeError: no"))
         ledger.stopped([a, b, c])
         assert states(ledger) == [("a-s0", "done"), ("b-s0", "failed"), ("c-s0", "queued")]
     with Ledger(path) as ledger:
         row = ledger.get(a.id)
         assert row
         assert (row["evaluations"], row["seconds"], row["peak_memory"]) == (50, 1.5, 123)
-        assert (row["attempts"], row["versions"]) == (1, {"torch": "2"})
+        assert (row["attempts"], row["versions"]) == (1, versions())
+        assert (row["plan"], row["device"]) == ("all here", "an abacus")
+        assert row["phases"]["load"] == 9.0
         assert row["config"] == a.config.model_dump(mode="json")
         entry = ledger.entries()[a.id]
         assert (entry.name, entry.state, entry.attempts, entry.size) == ("a-s0", "done", 1, 4)
@@ -50,7 +56,7 @@ def test_a_new_clip_takes_the_row_of_the_one_it_replaces(tmp_path: Path) -> None
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         for job in (*jobs()[:1], *jobs(fps=4)[:1]):
             ledger.add([job])
-            ledger.done(job, 1, 1.0, 1, {}, tmp_path)
+            ledger.ended(Result(job, tmp_path))
         assert len(list(ledger.rows())) == 1
 
 
@@ -109,6 +115,45 @@ def test_a_ledger_of_version_1_is_taken_on(tmp_path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.add(jobs(fps=9))
         assert len(ledger.entries()) == 6
+
+
+def test_a_ledger_of_version_2_is_taken_on(tmp_path: Path) -> None:
+    path, known = tmp_path / "ledger.sqlite", jobs()
+    with Ledger(path) as ledger:
+        ledger.add(known)
+        ledger.ended(Result(known[0], tmp_path, cost=Cost(7)))
+    db = sqlite3.connect(path)
+    for column in ("phases", "plan", "device"):
+        db.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
+    db.execute("DROP TABLE runs")
+    db.execute("PRAGMA user_version = 2")
+    db.commit()
+    db.close()
+    with Ledger(path) as ledger:
+        assert [row["evaluations"] for row in ledger.rows()] == [7, None, None]
+        ledger.ended(Result(known[1], tmp_path, cost=Cost(7, device="an abacus")))
+        assert [row["device"] for row in ledger.rows()] == [None, "an abacus", None]
+
+
+def test_runs(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        one = ledger.begin("local, 1 worker", 4, Forecast(9.5, 400, 7))
+        ledger.begin("ray", 2, None)
+        ledger.finish(one, 3, 1, 50, Forecast(10.0, 380, 8))
+        first, second = ledger.runs()
+    assert (first["place"], first["clips"], first["rendered"], first["failed"]) == (
+        "local, 1 worker",
+        4,
+        3,
+        1,
+    )
+    assert (first["expected_seconds"], first["expected_size"], first["expected_memory"]) == (
+        9.5,
+        400,
+        7,
+    )
+    assert (first["seconds"], first["size"], first["memory"]) == (10.0, 380, 8)
+    assert second["expected_seconds"] is second["seconds"] is None
 
 
 def test_what_jobs_share_is_stored_once(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from w2sd_video.render import progress
+from w2sd_video.render.events import Cost, Result, Step
+from w2sd_video.render.forecast import Forecast
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
-from w2sd_video.render.publishing import Result
 from w2sd_video.render.standing import Standing
-from w2sd_video.render.worker import Step
 
 
 @pytest.fixture
@@ -30,47 +30,49 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_the_time_left_follows_the_pace(jobs: list[Job], clock: list[float]) -> None:
-    forecast = progress.Forecast(jobs)
-    assert forecast.left() is None
-    assert forecast.share == 0
+    headway = progress.Headway(jobs)
+    assert headway.left() is None
+    assert headway.share == 0
     clock[0] += 100  # loading the model
-    forecast.step(Step(jobs[:2], 0, 10, 0))
+    headway.step(Step(jobs[:2], 0, 10, 0))
     clock[0] += 5
-    forecast.step(Step(jobs[:2], 5, 10, 20))
-    assert forecast.seconds_per_step == 1.0
-    assert forecast.share == 0.25
-    assert forecast.left() == pytest.approx(15)
+    headway.step(Step(jobs[:2], 5, 10, 20))
+    assert headway.seconds_per_step == 1.0
+    assert headway.share == 0.25
+    assert headway.left() == pytest.approx(15)
     clock[0] += 5
     for job in jobs[:2]:
-        forecast.result(Result(job, evaluations=20))
-    assert (forecast.share, forecast.evaluations) == (0.5, 40)
-    assert forecast.left() == pytest.approx(10)
+        headway.result(Result(job, cost=Cost(20)))
+    assert (headway.share, headway.evaluations) == (0.5, 40)
+    assert headway.left() == pytest.approx(10)
 
 
 def test_files_that_are_still_written_do_not_turn_the_count_back(
     jobs: list[Job], clock: list[float]
 ) -> None:
-    forecast = progress.Forecast(jobs)
+    headway = progress.Headway(jobs)
     shown = []
     for step in (Step(jobs[:2], 10, 10, 40), Step(jobs[2:], 0, 10, 0), Step(jobs[2:], 5, 10, 20)):
         clock[0] += 1
-        forecast.step(step)
-        shown.append(forecast.evaluations)
+        headway.step(step)
+        shown.append(headway.evaluations)
     for job in jobs[:2]:
-        forecast.result(Result(job, evaluations=20))
-    assert (*shown, forecast.evaluations) == (40, 40, 60, 60)
+        headway.result(Result(job, cost=Cost(20)))
+    assert (*shown, headway.evaluations) == (40, 40, 60, 60)
 
 
 def test_lines_come_now_and_then(
     jobs: list[Job], clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = progress.Lines()
-    lines.begin(Standing(jobs[:1], Counter(new=1), 3, 0), Path("out"))
+    lines.begin(Standing(jobs[:1], Counter(new=1), 3, 0), Path("out"), None)
     for done in range(11):
         clock[0] += 4
         lines.step(Step(jobs[:1], done, 10, 2 * done))
     warning = ["the prompt is too long"]
-    lines.result(Result(jobs[0], Path("clips/a-s0.mp4"), None, 20, 44.0, warning))
+    lines.result(
+        Result(jobs[0], Path("clips/a-s0.mp4"), cost=Cost(20, {"denoise": 44.0}), warnings=warning)
+    )
     said = capsys.readouterr()
     assert said.out.splitlines() == [
         "1 clip to render; 3 already there, skipped",
@@ -86,7 +88,7 @@ def test_the_live_display_tells_it_all(jobs: list[Job], clock: list[float]) -> N
     live = progress.Live()
     screen = Console(file=io.StringIO(), force_terminal=True, width=120)
     live._console = live._bars.live.console = screen
-    live.begin(Standing(jobs, Counter(new=4), 0, 0), Path("out"))
+    live.begin(Standing(jobs, Counter(new=4), 0, 0), Path("out"), None)
     live.step(Step(jobs[:2], 0, 10, 0))
     clock[0] += 5
     live.step(Step(jobs[:2], 5, 10, 20))
@@ -108,4 +110,6 @@ def test_the_first_line_says_what_and_why(jobs: list[Job]) -> None:
         "4 clips to render (2 new, 1 damaged, 1 changed); 9 already there, skipped;"
         " 3 failed before, left alone"
     )
-    assert progress.opening(Standing(jobs[:1], Counter(new=1), 0, 0)) == "1 clip to render"
+    one = Standing(jobs[:1], Counter(new=1), 0, 0)
+    assert progress.opening(one) == "1 clip to render"
+    assert progress.opening(one, Forecast(75.2, 1, 1)) == "1 clip to render; about 1:15"

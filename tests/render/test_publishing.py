@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from w2sd_video.render import publishing
-from w2sd_video.render.folder import open_folder
+from w2sd_video.render.events import Cost, Result
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
-from w2sd_video.render.publishing import Publisher, Result
+from w2sd_video.render.publishing import Publisher
 from w2sd_video.render.worker import Clip
 
-CLIP = Clip(np.zeros((2, 16, 16, 3), np.uint8), 4, 1.0, 2**20, "all here", [])
+CLIP = Clip(np.zeros((2, 16, 16, 3), np.uint8), Cost(4, {"denoise": 1.0}), [])
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_rendering_goes_on_meanwhile(
     jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, results = Slow(monkeypatch), list[Result]()
-    with open_folder(tmp_path) as ledger, Publisher(tmp_path, ledger, results.append) as publisher:
-        ledger.add(jobs)
+    (tmp_path / "clips").mkdir()
+    with Publisher(tmp_path, results.append) as publisher:
         for job in jobs:
             publisher.add(job, CLIP)
         publisher.collect()
@@ -58,9 +58,9 @@ def test_rendering_goes_on_meanwhile(
         publisher.collect(most=1)
         assert [result.job for result in results] == jobs[:3]
         assert results[1].error == "OSError: No space left on device"
-        assert ledger.get(jobs[1].id)["state"] == "failed"
-        assert ledger.get(jobs[2].id)["state"] == "done"
-        assert ledger.get(jobs[3].id)["state"] == "queued"
+        assert results[2].cost.evaluations == 4
+        assert results[2].cost.seconds["denoise"] == 1.0
+        assert results[2].cost.seconds["publish"] > 0
         slow.go.release()
     assert [result.path is not None for result in results] == [True, False, True, True]
     assert len(slow.threads) == 1
@@ -71,18 +71,16 @@ def test_an_interruption_waits_for_what_was_handed_in(
     jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, results = Slow(monkeypatch), list[Result]()
-    with open_folder(tmp_path) as ledger:
-        ledger.add(jobs)
+    (tmp_path / "clips").mkdir()
 
-        def interrupted() -> None:
-            with Publisher(tmp_path, ledger, results.append) as publisher:
-                publisher.add(jobs[0], CLIP)
-                slow.go.release()
-                raise KeyboardInterrupt
+    def interrupted() -> None:
+        with Publisher(tmp_path, results.append) as publisher:
+            publisher.add(jobs[0], CLIP)
+            slow.go.release()
+            raise KeyboardInterrupt
 
-        with pytest.raises(KeyboardInterrupt):
-            interrupted()
-        assert ledger.get(jobs[0].id)["state"] == "done"
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert len(results) == 1
     assert results[0].path is not None
     assert results[0].path.exists()

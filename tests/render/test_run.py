@@ -16,33 +16,18 @@ import yaml
 from w2sd_video import cli, shapes
 from w2sd_video.render import clips
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.events import Result, Step
 from w2sd_video.render.folder import open_folder
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
 from w2sd_video.render.ledger import Ledger
-from w2sd_video.render.publishing import Result
 from w2sd_video.render.resolve import read_config
 from w2sd_video.render.run import run
 from w2sd_video.render.standing import standing
 from w2sd_video.render.video import read_mp4
-from w2sd_video.render.worker import Step, Worker
+from w2sd_video.render.worker import Worker
 
-PROMPTS = ["a red", "blue", "ring"]
-
-
-def planned(tiny: Path, prompts: list[str] = PROMPTS, baseline: bool = True, **more) -> list[Job]:
-    base = {
-        "model": str(tiny),
-        "height": 16,
-        "width": 16,
-        "num_frames": 4,
-        "num_inference_steps": 3,
-        "guidance_scale": 3.0,
-        "reflection": {"weak": {"guidance_scale": 1.0}, "steps": 2},
-        "memory": {"batch_size": 2},
-    }
-    rows = [Layer({"prompt": p}, "l.txt", {(): i}) for i, p in enumerate(prompts, 1)]
-    return plan([Layer(base | more, "f")], rows, baseline).jobs
+from .listed import PROMPTS, planned
 
 
 def render(jobs: list[Job], folder: Path, on_step=lambda step: None) -> list[Result]:
@@ -81,6 +66,11 @@ def test_every_clip_is_there_and_recorded(done, tiny: Path) -> None:
             assert row["evaluations"] == job.cost
             assert row["attempts"] == 1
             assert row["peak_memory"] > 2**20
+            assert list(row["phases"]) == ["load", "encode", "denoise", "decode", "publish"]
+            assert min(row["phases"].values()) >= 0
+            assert row["phases"]["denoise"] > 0
+            assert row["plan"].startswith("all weights on the device")
+            assert row["device"]
             said = json.loads((folder / "clips" / f"{job.name}.json").read_text())
             assert said["evaluations"] == job.cost
             assert said["plan"].startswith("all weights on the device")
@@ -130,7 +120,7 @@ def test_why_a_clip_is_rendered(
     assert why(planned(tiny, ["a"], False, fps=4), tmp_path) == ({"changed": 1}, 0, 0)
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         ledger.start(jobs[:1])  # and killed
-        ledger.failed(jobs[1], "OSError: no")
+        ledger.ended(Result(jobs[1], error="OSError: no"))
     assert why(jobs, tmp_path) == ({"interrupted": 1, "missing": 1}, 0, 1)
     again = {"interrupted": 1, "missing": 1, "failed before": 1}
     assert why(jobs, tmp_path, retry_failed=True) == (again, 0, 0)
@@ -162,7 +152,7 @@ def test_a_clip_does_not_depend_on_its_batch(tiny: Path) -> None:
     for job, clip in zip(jobs, together, strict=True):
         alone = worker.render([job], lambda step: None)[0]
         assert np.abs(alone.frames.astype(int) - clip.frames).max() <= 1
-        assert alone.evaluations == clip.evaluations == job.cost
+        assert alone.cost.evaluations == clip.cost.evaluations == job.cost
 
 
 def test_a_failing_job_is_recorded_and_the_rest_goes_on(
@@ -247,7 +237,7 @@ def test_the_scheduler_of_one_job_is_not_that_of_the_next(tiny: Path) -> None:
 def test_another_denoiser_is_loaded_from_a_folder(tiny: Path) -> None:
     weak = {"weak": {"denoiser": {"id": str(tiny)}}, "steps": 2}
     clip = Worker().render(planned(tiny, ["a"], False, reflection=weak), lambda step: None)[0]
-    assert clip.evaluations == 2 * 6 + 2
+    assert clip.cost.evaluations == 2 * 6 + 2
 
 
 def test_a_long_prompt_is_cut_and_it_says_what(tiny: Path) -> None:
@@ -305,6 +295,7 @@ def test_from_the_command_line(command, capsys: pytest.CaptureFixture[str]) -> N
         "skipped": 6,
         "failed_before": 0,
         "why": {"new": 3},
+        "expected_seconds": events[0]["expected_seconds"],
         "folder": "renders/l",
     }
     assert [e["event"] for e in events].count("done") == 3
@@ -385,12 +376,13 @@ def test_what_failed_is_left_alone_until_asked_for(
     assert not stop.value.code
     out = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in out[1:3]] == [["done", "2"], ["failed", "1"]]
-    assert out[3] == "blue-s0: RuntimeError: out of [red] paint"
+    assert out[-1] == "blue-s0: RuntimeError: out of [red] paint"
+    table = [line.split()[2:7] for line in out[-2:-1]]
+    assert table == [["local,", "1", "worker", "2", "of"]]
     monkeypatch.setattr(Worker, "render", stock)
     assert command("-o", "out", "--retry-failed") == 0
-    assert capsys.readouterr().out.splitlines()[0] == (
-        "1 clip to render (1 failed before); 2 already there, skipped"
-    )
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("1 clip to render (1 failed before); 2 already there, skipped; about")
 
 
 def test_ctrl_c_ends_after_the_step(
@@ -414,9 +406,8 @@ def test_ctrl_c_ends_after_the_step(
     assert said.out.splitlines()[-1].startswith("interrupted: 2 rendered, 1 left; gallery")
     assert shown == [0, 1, 2, 3, 0, 1]
     assert command("-o", "out") == 0
-    assert capsys.readouterr().out.splitlines()[0] == (
-        "1 clip to render (1 interrupted); 2 already there, skipped"
-    )
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("1 clip to render (1 interrupted); 2 already there, skipped")
 
 
 def test_what_goes_wrong_in_telling_is_no_failure_of_the_clip(tiny: Path, tmp_path: Path) -> None:

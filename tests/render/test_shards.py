@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.events import Result
 from w2sd_video.render.folder import open_folder, rows
 from w2sd_video.render.jobs import Job, plan
 from w2sd_video.render.layers import Layer
@@ -52,7 +53,7 @@ def test_shares_are_taken_in(tmp_path: Path) -> None:
     found = jobs(6)
     with open_folder(tmp_path) as ledger:  # an earlier run of the whole list
         ledger.add(found[:2])
-        ledger.done(found[0], 1, 1.0, 1, {}, publish(found[0], tmp_path))
+        ledger.ended(Result(found[0], publish(found[0], tmp_path)))
     for index in (1, 2):
         shard = Shard(index, 2)
         with open_folder(tmp_path, shard) as ledger:
@@ -60,8 +61,8 @@ def test_shares_are_taken_in(tmp_path: Path) -> None:
             assert found[0] not in todo
             ledger.add(todo)
             for job in todo[:-1]:
-                ledger.done(job, 1, 1.0, 1, {}, publish(job, tmp_path))
-            ledger.failed(todo[-1], "ValueError: no")
+                ledger.ended(Result(job, publish(job, tmp_path)))
+            ledger.ended(Result(todo[-1], error="ValueError: no"))
     assert len(list(tmp_path.glob("ledger-?-of-2.sqlite"))) == 2
     assert len(rows(tmp_path)) == 12
     with open_folder(tmp_path) as ledger:
@@ -83,7 +84,7 @@ def test_the_newest_clip_of_a_name_is_the_one(tmp_path: Path) -> None:
                 mine = shard.of(given)
                 ledger.add(mine)
                 for job in mine:
-                    ledger.done(job, 1, 1.0, 1, {}, publish(job, tmp_path))
+                    ledger.ended(Result(job, publish(job, tmp_path)))
     assert {row["id"] for row in rows(tmp_path)} == {job.id for job in after}
     with open_folder(tmp_path) as ledger:
         assert standing(after, tmp_path, ledger).done == 40
@@ -96,7 +97,7 @@ def test_another_number_of_shares(tmp_path: Path) -> None:
     with open_folder(tmp_path, halves) as ledger:
         ledger.add(halves.of(found))
         for job in halves.of(found):
-            ledger.done(job, 1, 1.0, 1, {}, publish(job, tmp_path))
+            ledger.ended(Result(job, publish(job, tmp_path)))
         told = pytest.raises(InputError, match="is rendered into by process")
         with told, open_folder(tmp_path, third):
             pass
@@ -112,7 +113,7 @@ def test_a_changed_clip_of_a_share_replaces_the_one_before(tmp_path: Path) -> No
     for given, shard in ((before, None), (after, Shard(1, 1))):
         with open_folder(tmp_path, shard) as ledger:
             ledger.add(given)
-            ledger.done(given[0], 1, 1.0, 1, {}, publish(given[0], tmp_path))
+            ledger.ended(Result(given[0], publish(given[0], tmp_path)))
     with open_folder(tmp_path) as ledger:
         assert [row["id"] for row in ledger.rows()] == [after[0].id]
 

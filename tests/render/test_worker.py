@@ -12,8 +12,9 @@ from w2sd_video.pipelines.catalog import MODULES
 
 from w2sd_video.render import kinds, worker
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.events import Step
 from w2sd_video.render.jobs import batches
-from w2sd_video.render.worker import Step, Worker
+from w2sd_video.render.worker import Worker
 
 from .. import tiny
 from . import families
@@ -35,7 +36,7 @@ def test_a_family(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         steps: list[Step] = []
         clips = work.render(batch, steps.append)
         for job, clip in zip(batch, clips, strict=True):
-            assert job.cost in (clip.evaluations, None)
+            assert job.cost in (clip.cost.evaluations, None)
             assert job.cost or name == "LTX2Pipeline-all"
             assert clip.frames.dtype == np.uint8
             assert clip.frames.shape[-1] == 3
@@ -72,10 +73,10 @@ def test_out_of_memory_is_tried_once_more_with_less(
     batch = batches(jobs)[0]
     work = Worker()
     clips = work.render(batch, lambda step: None)
-    assert all("pieces of 0 MiB" in clip.plan for clip in clips)
+    assert all("pieces of 0 MiB" in clip.cost.plan for clip in clips)
     assert all("ran out of memory, and was rendered with" in clip.warnings[-1] for clip in clips)
     again = work.render(batch, lambda step: None)  # the plan that worked stays
-    assert [clip.plan for clip in again] == [clip.plan for clip in clips]
+    assert [clip.cost.plan for clip in again] == [clip.cost.plan for clip in clips]
     assert not any(clip.warnings for clip in again)
     left.extend([torch.OutOfMemoryError("no room")] * 2)
     with pytest.raises((torch.OutOfMemoryError, MemoryError)):

@@ -7,6 +7,7 @@ that come out as the stage's own guidance.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,15 +31,22 @@ class Run:
     Attributes:
         evaluations: denoiser samples; cond and uncond count one each, for every clip.
         steps: sampler steps.
+        began: ``time.perf_counter()`` before the first evaluation; 0 before there was one.
+        ended: after the latest; an accelerator may still be at it.
     """
 
     evaluations: int = 0
     steps: int = 0
+    began: float = 0.0
+    ended: float = 0.0
 
     def counted(self, forward: Forward, given: Arguments) -> Any:
         """A denoiser's output."""
+        self.began = self.began or time.perf_counter()
         self.evaluations += _rows(given)
-        return forward(**given)
+        output = forward(**given)
+        self.ended = time.perf_counter()
+        return output
 
 
 @dataclass(frozen=True)

@@ -1,34 +1,68 @@
-"""What a plan would cost, told without importing torch."""
+"""What a plan would cost."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections import Counter
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
+from w2sd_video.render.engines import choose
+from w2sd_video.render.forecast import Forecast, forecast
 from w2sd_video.render.jobs import Job, Plan
+from w2sd_video.render.paces import Paces, Place
+from w2sd_video.render.progress import duration, mebibytes
+
+if TYPE_CHECKING:
+    from w2sd_video.render.command import Request
 
 
-def tell(plan: Plan, as_json: bool) -> None:
-    """Print the jobs of a plan: a table of equal ones, or one JSON object each."""
+def tell(plan: Plan, request: Request) -> None:
+    """Print the jobs of a plan: a table of equal ones, or one JSON object each; then what they
+    are going to take on this machine, if their weights are here.
+
+    Raises:
+        InputError: if a model can't be loaded, or lacks what its configuration asks for.
+    """
     costs = [job.cost for job in plan.jobs]
     total = sum(cost for cost in costs if cost is not None)
-    if as_json:
+    expected = _expected(plan.jobs, choose(request.engine, request.workers).place)
+    if request.as_json:
         for job in plan.jobs:
             _event("job", **_job(job))
         for note in plan.notes:
             _event("note", message=note)
-        _event("end", jobs=len(costs), evaluations=total, unknown_cost=costs.count(None))
+        told = {f"expected_{k}": v for k, v in asdict(expected).items()} if expected else {}
+        _event("end", jobs=len(costs), evaluations=total, unknown_cost=costs.count(None), **told)
         return
     for note in plan.notes:
         print(f"note: {note}", file=sys.stderr)
     Console(highlight=False).print(_table(plan.jobs))
     more = "" if None not in costs else ", and those that the pipeline's defaults decide"
     print(f"{len(costs)} clips, {total} evaluations{more}; nothing was rendered")
+    print(_told(expected) if expected else "how long it takes is not known here")
+
+
+def _expected(jobs: list[Job], place: Place) -> Forecast | None:
+    """Of these jobs; the time is taken of what was never rendered here."""
+    paces = Paces()
+    if place.engine == "local":
+        from w2sd_video.render.calibrate import calibrate
+
+        def say(level: str, line: str) -> None:
+            print(f"{level}: {line}", file=sys.stderr)
+
+        calibrate(jobs, paces, place, say)
+    return forecast(jobs, paces, place)
+
+
+def _told(expected: Forecast) -> str:
+    time, size = duration(expected.seconds), mebibytes(expected.size)
+    return f"about {time}, {size} of files, {mebibytes(expected.memory)} of memory"
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -95,6 +95,27 @@ def _told(holder: Path) -> str:
     return "another process; wait for it, or take another folder"
 
 
+def runs(folder: Path) -> list[dict[str, Any]]:
+    """Every run of a folder, oldest first.
+
+    Raises:
+        InputError: if there is no ledger.
+    """
+    found: list[dict[str, Any]] = []
+    for file in _ledgers(folder):
+        with Ledger(file, read_only=True) as ledger:
+            found += ledger.runs()
+    return sorted(found, key=lambda run: float(run["began"]))
+
+
+def _ledgers(folder: Path) -> list[Path]:
+    """Of the whole list and of shards."""
+    files = [*folder.glob("ledger.sqlite"), *_shards(folder)]
+    if not files:
+        raise InputError("has no ledger.sqlite, so it is no folder of clips", str(folder))
+    return files
+
+
 def rows(folder: Path) -> list[dict[str, Any]]:
     """Every job of a folder, of the whole list's ledger and of shards', oldest first.
 
@@ -103,9 +124,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: if there is no ledger.
     """
-    files = [*folder.glob("ledger.sqlite"), *_shards(folder)]
-    if not files:
-        raise InputError("has no ledger.sqlite, so it is no folder of clips", str(folder))
+    files = _ledgers(folder)
     found: list[dict[str, Any]] = []
     for file in files:
         with Ledger(file, read_only=True) as ledger:

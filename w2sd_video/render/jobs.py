@@ -280,11 +280,11 @@ def _digest(config: Config) -> str:
         node.pop(last)
     for key in inputs.KEYS:  # known by their content, wherever they lie
         settings[key] = settings[key] and inputs.fingerprint(settings[key])
-    weights = [models.fingerprint(*reference) for reference in _references(config)]
+    weights = [models.fingerprint(*reference) for reference in references(config)]
     return hashlib.sha256(canonical([settings, weights]).encode()).hexdigest()
 
 
-def _references(config: Config) -> Iterator[tuple[str, str | None]]:
+def references(config: Config) -> Iterator[tuple[str, str | None]]:
     """Every place that a clip's weights come from: an id or folder, and a revision."""
     model = config.model
     yield model.id, model.revision

@@ -7,14 +7,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from w2sd_video.render.config import OWN
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.events import Result
+from w2sd_video.render.forecast import Forecast
 from w2sd_video.render.jobs import Job
+from w2sd_video.render.versions import versions
 
 # What many jobs share is stored once; a row has what is its own.
 SCHEMA = """
@@ -34,8 +37,11 @@ CREATE TABLE jobs (
     state       TEXT NOT NULL DEFAULT 'queued',  -- queued, running, done, failed
     attempts    INTEGER NOT NULL DEFAULT 0,
     evaluations INTEGER,                     -- denoiser samples
-    seconds     REAL,                        -- denoising and decoding, its share of a batch
+    seconds     REAL,                        -- from prompt to frames, its share of a batch
+    phases      TEXT,                        -- seconds of each, see events.PHASES; JSON
     peak_memory INTEGER,                     -- bytes
+    plan        TEXT,                        -- how it was made to fit
+    device      TEXT,
     versions    TEXT,                        -- JSON
     size        INTEGER,                     -- of the MP4 or PNG as it was published, bytes
     modified    INTEGER,                     -- likewise, nanoseconds since 1970
@@ -45,9 +51,26 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_name ON jobs (name);
 CREATE INDEX jobs_by_state ON jobs (state);
 """
+RUNS = """
+CREATE TABLE runs (
+    number           INTEGER PRIMARY KEY,
+    began            REAL NOT NULL,          -- seconds since 1970
+    place            TEXT NOT NULL,          -- engine and workers
+    clips            INTEGER NOT NULL,       -- to render
+    expected_seconds REAL,                   -- as was forecast, if it could be
+    expected_size    INTEGER,                -- bytes of files
+    expected_memory  INTEGER,                -- bytes at the peak
+    rendered         INTEGER,                -- from here on as it was, once the run has ended
+    failed           INTEGER,
+    evaluations      INTEGER,
+    seconds          REAL,
+    size             INTEGER,
+    memory           INTEGER
+);
+"""
 
 
-def _to_2(db: sqlite3.Connection) -> None:
+def _from_1(db: sqlite3.Connection) -> None:
     """Version 1 had the whole configuration in every row, and other identities.
 
     So its rows are kept to be looked at, and their clips are rendered again.
@@ -55,7 +78,7 @@ def _to_2(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE jobs RENAME TO old")
     for index in ("jobs_by_name", "jobs_by_state"):
         db.execute(f"DROP INDEX {index}")
-    _execute(db, SCHEMA)
+    _execute(db, SCHEMA + RUNS)
     for row in db.execute("SELECT * FROM old ORDER BY rowid"):
         old = dict(row)
         config = json.loads(old.pop("config"))
@@ -67,11 +90,20 @@ def _to_2(db: sqlite3.Connection) -> None:
     db.execute("DROP TABLE old")
 
 
+def _from_2(db: sqlite3.Connection) -> None:
+    """Version 2 did not know phases, plan, device and runs."""
+    for column in ("phases", "plan", "device"):
+        db.execute(f"ALTER TABLE jobs ADD COLUMN {column} TEXT")
+    _execute(db, RUNS)
+
+
+# From each older version to this one.
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
-    0: lambda db: _execute(db, SCHEMA),  # an empty file
-    1: _to_2,
+    0: lambda db: _execute(db, SCHEMA + RUNS),  # an empty file
+    1: _from_1,
+    2: _from_2,
 }
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -125,10 +157,9 @@ class Ledger:
     def _migrate(self) -> None:
         with self._transaction():
             version = self._version()  # as it is now that no other process can change it
-            while version < SCHEMA_VERSION:
+            if version < SCHEMA_VERSION:
                 MIGRATIONS[version](self._db)
-                version = version + 1 if version else SCHEMA_VERSION
-            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def add(self, jobs: Iterable[Job]) -> None:
         """Queue jobs; one that was here before keeps its row, but for its name and state."""
@@ -161,25 +192,33 @@ class Ledger:
                 ((time.time(), job.id) for job in jobs),
             )
 
-    def done(
-        self,
-        job: Job,
-        evaluations: int,
-        seconds: float,
-        peak_memory: int,
-        versions: dict[str, str],
-        path: Path,
-    ) -> None:
-        """Record a published clip; it replaces any other job whose file it has taken."""
-        status, told = path.stat(), json.dumps(versions)
-        measured = evaluations, seconds, peak_memory, told, status.st_size, status.st_mtime_ns
+    def ended(self, result: Result) -> None:
+        """Record a published clip, which replaces any other job whose file it has taken; or why
+        there is none."""
+        job, cost = result.job, result.cost
+        if result.path is None:
+            values: dict[str, Any] = {"state": "failed", "error": result.error}
+        else:
+            status = result.path.stat()
+            values = {
+                "state": "done",
+                "error": None,
+                "evaluations": cost.evaluations,
+                "seconds": cost.rendering,
+                "phases": json.dumps(cost.seconds),
+                "peak_memory": cost.peak_memory,
+                "plan": cost.plan,
+                "device": cost.device,
+                "versions": json.dumps(versions()),
+                "size": status.st_size,
+                "modified": status.st_mtime_ns,
+            }
+        values["updated"] = time.time()
+        columns = ", ".join(f"{column} = ?" for column in values)
         with self._transaction():
-            self._replace(job.name, job.id)
-            self._db.execute(
-                "UPDATE jobs SET state = 'done', evaluations = ?, seconds = ?, peak_memory = ?,"
-                " versions = ?, size = ?, modified = ?, error = NULL, updated = ? WHERE id = ?",
-                (*measured, time.time(), job.id),
-            )
+            if result.path is not None:
+                self._replace(job.name, job.id)
+            self._db.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (*values.values(), job.id))
 
     def seen(self, job: Job, path: Path) -> None:
         """Record a file's size and time anew: it was looked at, and is whole."""
@@ -190,14 +229,6 @@ class Ledger:
                 (status.st_size, status.st_mtime_ns, job.id),
             )
 
-    def failed(self, job: Job, error: str) -> None:
-        """Record why a job has no clip."""
-        with self._transaction():
-            self._db.execute(
-                "UPDATE jobs SET state = 'failed', error = ?, updated = ? WHERE id = ?",
-                (error, time.time(), job.id),
-            )
-
     def stopped(self, jobs: Iterable[Job]) -> None:
         """Put jobs that were running back into the queue."""
         with self._transaction():
@@ -206,12 +237,40 @@ class Ledger:
                 ((job.id,) for job in jobs),
             )
 
+    def begin(self, place: str, clips: int, expected: Forecast | None) -> int:
+        """Record that a run begins, and what it is going to take; returns its number."""
+        told = (None,) * 3 if expected is None else astuple(expected)
+        with self._transaction():
+            row = self._db.execute(
+                "INSERT INTO runs (began, place, clips, expected_seconds, expected_size,"
+                " expected_memory) VALUES (?, ?, ?, ?, ?, ?)",
+                (time.time(), place, clips, *told),
+            )
+        return int(row.lastrowid or 0)
+
+    def finish(
+        self, number: int, rendered: int, failed: int, evaluations: int, taken: Forecast
+    ) -> None:
+        """Record what a run has come to, and what it took."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE runs SET rendered = ?, failed = ?, evaluations = ?, seconds = ?, size = ?,"
+                " memory = ? WHERE number = ?",
+                (rendered, failed, evaluations, *astuple(taken), number),
+            )
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run, oldest first."""
+        return [dict(row) for row in self._db.execute("SELECT * FROM runs ORDER BY began")]
+
     def absorb(self, others: Iterable[Path]) -> None:
         """Take over all rows of other ledgers, the newest of a job or a name, and remove them."""
         files = list(others)
         rows: list[tuple[dict[str, Any], str]] = []
+        runs: list[dict[str, Any]] = []
         for file in files:
             with Ledger(file) as theirs:
+                runs += theirs.runs()
                 query = "SELECT jobs.*, json FROM jobs JOIN settings ON settings = number"
                 for row in theirs._db.execute(query):
                     values = dict(row)
@@ -233,6 +292,12 @@ class Ledger:
                 self._db.execute(
                     f"INSERT OR REPLACE INTO jobs ({columns}) VALUES ({marks})",
                     tuple(values.values()),
+                )
+            for run in runs:
+                del run["number"]
+                columns, marks = ", ".join(run), ", ".join("?" * len(run))
+                self._db.execute(
+                    f"INSERT INTO runs ({columns}) VALUES ({marks})", tuple(run.values())
                 )
         for file in files:
             file.unlink()
@@ -262,7 +327,8 @@ class Ledger:
             query = "SELECT json FROM settings WHERE number = ?"
             shared[number] = json.loads(self._db.execute(query, (number,)).fetchone()[0])
         values["config"] = shared[number] | json.loads(values.pop("own"))
-        values["versions"] = json.loads(values["versions"]) if values["versions"] else None
+        for column in ("versions", "phases"):
+            values[column] = json.loads(values[column]) if values[column] else None
         return values
 
     def _replace(self, name: str, job_id: str) -> None:
@@ -304,6 +370,6 @@ def _number(db: sqlite3.Connection, settings: str) -> int:
 
 def _execute(db: sqlite3.Connection, script: str) -> None:
     """Several statements within a transaction, which ``executescript`` would end."""
-    for statement in script.split(";"):
+    for statement in script.split(";\n"):
         if statement.strip():
             db.execute(statement)

@@ -76,6 +76,19 @@ def _read(file: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
+def at_hand(reference: str, revision: str | None = None) -> bool:
+    """Whether weights are on this machine, or at least some of theirs."""
+    if reference in shapes.MODELS:
+        return shapes.FOLDERS[shapes.MODELS[reference][0]].exists()
+    if Path(reference).expanduser().exists() or reference.count("/") != 1:
+        return True
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = repo_folder_name(repo_id=reference, repo_type="model")
+    return (Path(constants.HF_HUB_CACHE) / folder).is_dir()
+
+
 def labels(reference: str, revision: str | None = None) -> dict[str, int]:
     """Class numbers by name, if the model's files tell them."""
     said = index(reference, revision).get("id2label")

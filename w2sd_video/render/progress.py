@@ -15,16 +15,16 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from w2sd_video.render.jobs import Job
 
 if TYPE_CHECKING:
-    from w2sd_video.render.publishing import Result
+    from w2sd_video.render.events import Result, Step
+    from w2sd_video.render.forecast import Forecast
     from w2sd_video.render.standing import Standing
     from w2sd_video.render.verify import Check
-    from w2sd_video.render.worker import Step
 
 EVERY = 10.0  # seconds between two lines about one batch, when lines are all there is
 
 
-class Forecast:
-    """Counts evaluations and tells the time left from the pace so far."""
+class Headway:
+    """Counts evaluations and tells the time left from how it went so far."""
 
     def __init__(self, jobs: list[Job]) -> None:
         self.jobs = len(jobs)
@@ -33,34 +33,37 @@ class Forecast:
         self._behind = 0  # evaluations of finished jobs
         self._ahead = sum(self._expected.values())
         self._start: float | None = None
-        self._batch_start = 0.0
+        self._begun: dict[str, float] = {}  # when each batch under way began, by its first job
+        self.under_way: dict[str, Step] = {}  # and how far it is
         self.seconds_per_step = 0.0
-        self._running = 0  # evaluations of the batch under way
 
     def step(self, step: Step) -> None:
         now = time.monotonic()
         self._start = self._start or now  # loading the model is no part of the pace
+        batch = step.jobs[0].id
         if step.done == 0:
-            self._batch_start = now
+            self._begun[batch] = now
         else:
-            self.seconds_per_step = (now - self._batch_start) / step.done
-        self._running = step.evaluations
+            self.seconds_per_step = (now - self._begun.setdefault(batch, now)) / step.done
+        self.under_way[batch] = step
         if step.done == step.total:  # its files are written while the next is under way
             for job in step.jobs:
                 self._leave_behind(job, round(step.evaluations / len(step.jobs)))
-            self._running = 0
 
     def result(self, result: Result) -> None:
         self.finished += 1
         self.failed += result.error is not None
-        if result.job.id in self._expected:  # its batch ended before its last step
-            self._running = 0
-        self._leave_behind(result.job, result.evaluations)
+        self._leave_behind(result.job, result.cost.evaluations)
 
     def _leave_behind(self, job: Job, evaluations: int) -> None:
         if (expected := self._expected.pop(job.id, None)) is not None:
             self._ahead -= expected
             self._behind += evaluations
+        self.under_way.pop(job.id, None)
+
+    @property
+    def _running(self) -> int:
+        return sum(step.evaluations for step in self.under_way.values())
 
     @property
     def evaluations(self) -> int:
@@ -84,7 +87,7 @@ class Forecast:
 class Reporter(Protocol):
     """What a run tells, in this order: begin, step and result, check, end."""
 
-    def begin(self, found: Standing, folder: Path) -> None: ...
+    def begin(self, found: Standing, folder: Path, expected: Forecast | None) -> None: ...
     def step(self, step: Step) -> None: ...
     def result(self, result: Result) -> None: ...
     def check(self, check: Check) -> None: ...
@@ -96,22 +99,22 @@ class Reporter(Protocol):
 class Lines:
     """Plain lines: results on standard output, warnings and errors on standard error."""
 
-    def begin(self, found: Standing, folder: Path) -> None:
-        self.forecast = Forecast(found.jobs)
+    def begin(self, found: Standing, folder: Path, expected: Forecast | None) -> None:
+        self.headway = Headway(found.jobs)
         self._last = time.monotonic()
         self._warned: set[str] = set()
-        self._out(opening(found))
+        self._out(opening(found, expected))
 
     def step(self, step: Step) -> None:
-        self.forecast.step(step)
+        self.headway.step(step)
         if time.monotonic() - self._last >= EVERY:
             self._last = time.monotonic()
-            self._out(f"  {state(self.forecast, step)}")
+            self._out(f"  {state(self.headway, step)}")
 
     def result(self, result: Result) -> None:
-        self.forecast.result(result)
+        self.headway.result(result)
         self._last = time.monotonic()
-        count = f"[{self.forecast.finished}/{self.forecast.jobs}]"
+        count = f"[{self.headway.finished}/{self.headway.jobs}]"
         for warning in result.warnings:
             message = f"{result.job.source}: {warning}"
             if message not in self._warned:  # the same prompt at another seed
@@ -120,7 +123,7 @@ class Lines:
         if result.error:
             self.say("error", f"{count} {result.job.name}: {result.error}")
         else:
-            cost = f"{result.evaluations} evaluations, {result.seconds:.1f} s"
+            cost = f"{result.cost.evaluations} evaluations, {result.cost.rendering:.1f} s"
             name = result.path.name if result.path else result.job.name
             self._out(f"{count} {name}  {cost}")
 
@@ -141,7 +144,7 @@ class Lines:
 
 
 class Live(Lines):
-    """A bar for the whole run and one for the running batch; other lines scroll above."""
+    """A bar for the whole run and one for the batches under way; other lines scroll above."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
@@ -154,22 +157,21 @@ class Live(Lines):
             transient=True,
         )
 
-    def begin(self, found: Standing, folder: Path) -> None:
-        super().begin(found, folder)
+    def begin(self, found: Standing, folder: Path, expected: Forecast | None) -> None:
+        super().begin(found, folder, expected)
         if found.jobs:
             self._run = self._bars.add_task("clips", total=1.0, state="loading the model")
             self._batch = self._bars.add_task("steps", total=None, state="")
             self._bars.start()
 
     def step(self, step: Step) -> None:
-        self.forecast.step(step)
-        self._bars.update(
-            self._batch,
-            total=step.total,
-            completed=step.done,
-            state=f"{step.done}/{step.total}, {self.forecast.seconds_per_step:.2f} s/step"
-            + (f", {len(step.jobs)} clips at once" if len(step.jobs) > 1 else ""),
-        )
+        self.headway.step(step)
+        running = list(self.headway.under_way.values()) or [step]
+        done, total = sum(s.done for s in running), sum(s.total for s in running)
+        clips = sum(len(s.jobs) for s in running)
+        state = f"{done}/{total}, {self.headway.seconds_per_step:.2f} s/step"
+        state += f", {clips} clips at once" if clips > 1 else ""
+        self._bars.update(self._batch, total=total, completed=done, state=state)
         self._overall()
 
     def result(self, result: Result) -> None:
@@ -189,7 +191,7 @@ class Live(Lines):
         print(line, flush=True)
 
     def _overall(self) -> None:
-        f = self.forecast
+        f = self.headway
         told = [f"{f.finished}/{f.jobs}", f"{f.evaluations} evaluations"]
         told += [f"{f.failed} failed"] if f.failed else []
         told += [f"{duration(left)} left"] if (left := f.left()) is not None else []
@@ -202,24 +204,29 @@ class Live(Lines):
 class Events:
     """One JSON object a line on standard output, for other programs."""
 
-    def begin(self, found: Standing, folder: Path) -> None:
-        self.forecast = Forecast(found.jobs)
-        told = {"skipped": found.done, "failed_before": found.failed, "why": dict(found.why)}
+    def begin(self, found: Standing, folder: Path, expected: Forecast | None) -> None:
+        self.headway = Headway(found.jobs)
+        told: dict[str, Any] = {
+            "skipped": found.done,
+            "failed_before": found.failed,
+            "why": dict(found.why),
+        }
+        told["expected_seconds"] = expected and expected.seconds
         self._event("begin", jobs=len(found.jobs), **told, folder=str(folder))
 
     def step(self, step: Step) -> None:
-        self.forecast.step(step)
+        self.headway.step(step)
         self._event(
             "step",
             jobs=[job.name for job in step.jobs],
             step=step.done,
             steps=step.total,
             evaluations=step.evaluations,
-            seconds_left=self.forecast.left(),
+            seconds_left=self.headway.left(),
         )
 
     def result(self, result: Result) -> None:
-        self.forecast.result(result)
+        self.headway.result(result)
         job = result.job
         self._event(
             "failed" if result.error else "done",
@@ -229,8 +236,8 @@ class Events:
             prompt=job.prompt,
             seed=job.seed,
             path=str(result.path) if result.path else None,
-            evaluations=result.evaluations,
-            seconds=result.seconds,
+            evaluations=result.cost.evaluations,
+            seconds=result.cost.rendering,
             warnings=result.warnings,
             error=result.error,
         )
@@ -261,22 +268,23 @@ def reporter(as_json: bool) -> Reporter:
     return Live() if sys.stderr.isatty() and sys.stdout.isatty() else Lines()
 
 
-def opening(found: Standing) -> str:
+def opening(found: Standing, expected: Forecast | None = None) -> str:
     """The first line: how much is to do and why, and how much was found done."""
     todo = len(found.jobs)
     line = f"{todo} {'clip' if todo == 1 else 'clips'} to render"
     if set(found.why) - {"new"}:
         line += f" ({', '.join(f'{count} {why}' for why, count in found.why.items())})"
     line += f"; {found.done} already there, skipped" if found.done else ""
-    return line + (f"; {found.failed} failed before, left alone" if found.failed else "")
+    line += f"; {found.failed} failed before, left alone" if found.failed else ""
+    return line + (f"; about {duration(expected.seconds)}" if expected else "")
 
 
-def state(forecast: Forecast, step: Step) -> str:
+def state(headway: Headway, step: Step) -> str:
     """One line about the running batch."""
-    left = forecast.left()
+    left = headway.left()
     return (
         f"step {step.done}/{step.total}, {step.evaluations} evaluations,"
-        f" {forecast.seconds_per_step:.2f} s/step"
+        f" {headway.seconds_per_step:.2f} s/step"
         + (f", {duration(left)} left" if left is not None else "")
     )
 
@@ -286,3 +294,8 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def mebibytes(size: int) -> str:
+    """A size that a person can read."""
+    return f"{size / 2**20:.{0 if size >= 100 * 2**20 else 1}f} MiB"

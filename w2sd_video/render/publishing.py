@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from w2sd_video.render.clips import publish
+from w2sd_video.render.clips import files, publish
+from w2sd_video.render.events import Result
 from w2sd_video.render.jobs import Job
-from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.versions import versions
 
 if TYPE_CHECKING:
@@ -22,29 +22,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Result:
-    """What became of a job: ``path`` of its video or image, or ``error``."""
-
-    job: Job
-    path: Path | None = None
-    error: str | None = None
-    evaluations: int = 0
-    seconds: float = 0.0
-    warnings: list[str] = field(default_factory=list)
-
-
 class Publisher:
-    """Publishes clips in the order they come, and records what became of each.
+    """Publishes clips in the order they come, and tells what became of each.
 
-    On leaving it, whatever the reason, all that was handed in is in its place and recorded.
-    The ledger is used by the thread that calls, never by the one that writes.
+    On leaving it, whatever the reason, all that was handed in is in its place and told of, in
+    the thread that calls.
     """
 
-    def __init__(self, folder: Path, ledger: Ledger, on_result: Callable[[Result], None]) -> None:
-        self._folder, self._ledger, self._on_result = folder, ledger, on_result
+    def __init__(self, folder: Path, tell: Callable[[Result], None]) -> None:
+        self._folder, self._tell = folder, tell
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="publish")
-        self._pending: deque[tuple[Job, Clip, Future[Path]]] = deque()
+        self._pending: deque[tuple[Job, Future[Result]]] = deque()
 
     def __enter__(self) -> Publisher:
         return self
@@ -57,41 +45,32 @@ class Publisher:
 
     def add(self, job: Job, clip: Clip) -> None:
         """Hand in a rendered clip."""
-        measured = {
-            "evaluations": clip.evaluations,
-            "seconds": round(clip.seconds, 3),
-            "peak_memory": clip.peak_memory,
-            "plan": clip.plan,
-            "warnings": clip.warnings,
-        }
-        write = partial(publish, self._folder, job, clip.frames, versions(), measured)
-        self._pending.append((job, clip, self._thread.submit(write)))
+        self._pending.append((job, self._thread.submit(self._write, job, clip)))
 
     def fail(self, job: Job, error: Exception) -> None:
-        """Record that a job has no clip."""
-        self._on_result(self._failed(job, error))
-
-    def collect(self, most: int | None = None) -> None:
-        """Record what has been written; wait until no more than ``most`` are left to write."""
-        results = []
-        while self._pending and (
-            self._pending[0][2].done() or (most is not None and len(self._pending) > most)
-        ):
-            results.append(self._record(*self._pending[0]))
-            self._pending.popleft()
-        for result in results:
-            self._on_result(result)
-
-    def _record(self, job: Job, clip: Clip, writing: Future[Path]) -> Result:
-        error = writing.exception()
-        if isinstance(error, Exception):
-            return self._failed(job, error)
-        path = writing.result()
-        self._ledger.done(job, clip.evaluations, clip.seconds, clip.peak_memory, versions(), path)
-        return Result(job, path, None, clip.evaluations, clip.seconds, clip.warnings)
-
-    def _failed(self, job: Job, error: Exception) -> Result:
+        """Tell that a job has no clip."""
         log.debug("%s failed", job.name, exc_info=error)
         text = " ".join(f"{type(error).__name__}: {error}".split())[:1000]
-        self._ledger.failed(job, text)
-        return Result(job, error=text)
+        self._tell(Result(job, error=text))
+
+    def collect(self, most: int | None = None) -> None:
+        """Tell what has been written; wait until no more than ``most`` are left to write."""
+        while self._pending and (
+            self._pending[0][1].done() or (most is not None and len(self._pending) > most)
+        ):
+            job, writing = self._pending[0]
+            error = writing.exception()
+            self._pending.popleft()
+            if isinstance(error, Exception):
+                self.fail(job, error)
+            else:
+                self._tell(writing.result())
+
+    def _write(self, job: Job, clip: Clip) -> Result:
+        start = time.perf_counter()
+        measured = asdict(clip.cost) | {"warnings": clip.warnings}
+        path = publish(self._folder, job, clip.frames, versions(), measured)
+        size = sum(file.stat().st_size for file in files(self._folder, job).values())
+        taken = clip.cost.seconds | {"publish": round(time.perf_counter() - start, 3)}
+        cost = replace(clip.cost, seconds=taken)
+        return Result(job, path, size=size, cost=cost, warnings=clip.warnings)

@@ -19,7 +19,8 @@ from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.versions import versions
 
 if TYPE_CHECKING:
-    from w2sd_video.render.worker import Clip, Step, Worker
+    from w2sd_video.render.events import Step
+    from w2sd_video.render.worker import Clip, Worker
 
 NEAR = 40.0  # dB: kernels round otherwise in other batches and on other machines
 

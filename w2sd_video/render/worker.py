@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from w2sd_video.render import calls, kinds, tokens
 from w2sd_video.render.config import Config, Model, ModelRef
 from w2sd_video.render.config import Scheduler as SchedulerConfig
 from w2sd_video.render.errors import InputError, did_you_mean
+from w2sd_video.render.events import PHASES, Cost, Step
 from w2sd_video.render.jobs import Job, batch_key, model_key
 from w2sd_video.render.loading import load_denoiser, load_pipeline
 from w2sd_video.render.video import Frames
@@ -42,30 +44,11 @@ for library in (diffusers, transformers):  # the run has a progress display of i
 
 
 @dataclass(frozen=True)
-class Step:
-    """How far a batch has come. ``done`` is 0 when it starts."""
-
-    jobs: list[Job]
-    done: int
-    total: int
-    evaluations: int
-
-
-@dataclass(frozen=True)
 class Clip:
-    """One rendered clip.
-
-    ``frames`` is ``(frames, height, width, 3)`` uint8; ``evaluations`` counts denoiser
-    samples; ``seconds`` is the clip's share of its batch, decoding included;
-    ``peak_memory`` is in bytes, of the accelerator if there is one and else of the process;
-    ``plan`` is how it was made to fit.
-    """
+    """One rendered clip: ``frames`` is ``(frames, height, width, 3)`` uint8."""
 
     frames: Frames
-    evaluations: int
-    seconds: float
-    peak_memory: int
-    plan: str
+    cost: Cost
     warnings: list[str]
 
 
@@ -91,6 +74,7 @@ class Worker:
             InputError: if weights can't be loaded, or the configuration asks for what the
                 pipeline has not.
         """
+        entered = time.perf_counter()
         config = batch[0].config
         pipe = self._load(config.model)
         self._configure(pipe, config)
@@ -115,19 +99,19 @@ class Worker:
             for lines in warnings:
                 lines.append(f"ran out of memory, and was rendered with {plan}")
             sampled = self._sample(pipe, reflection, batch, on_step)
-        output, evaluations = sampled
-        seconds = (time.perf_counter() - start) / len(batch)
+        output, run = sampled
+        moments = (entered, start, run.began, run.ended, time.perf_counter())
+        phases = zip(PHASES, moments, moments[1:], strict=False)
+        seconds = {name: round((b - a) / len(batch), 3) for name, a, b in phases}
         values = np.asarray(output.images if "images" in output else output.frames)
         if not np.isfinite(values).all():
             raise FloatingPointError("the clip has pixels that are not numbers; try another dtype")
         pixels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
         if "images" in output:
             pixels = pixels[:, None]
-        share, peak = round(evaluations / len(batch)), self._peak()
-        return [
-            Clip(clip, share, seconds, peak, str(self._fit.plan), warning)
-            for clip, warning in zip(pixels, warnings, strict=True)
-        ]
+        share, fitted = round(run.evaluations / len(batch)), str(self._fit.plan)
+        cost = Cost(share, seconds, self._peak(), fitted, self._device_name())
+        return [Clip(clip, cost, said) for clip, said in zip(pixels, warnings, strict=True)]
 
     def _sample(
         self,
@@ -135,8 +119,8 @@ class Worker:
         reflection: Reflection | None,
         batch: list[Job],
         on_step: Callable[[Step], None],
-    ) -> tuple[Any, int]:
-        """The pipeline's output, and the denoiser samples that it took."""
+    ) -> tuple[Any, Run]:
+        """The pipeline's output, and what it took."""
         arguments = calls.arguments(pipe, batch)
         total = calls.steps(pipe, batch[0].config)
         has_callback = "callback_on_step_end" in calls.parameters(type(pipe))
@@ -148,14 +132,17 @@ class Worker:
         ):
 
             def tell(done: int) -> None:
+                if self.device == "cuda":
+                    torch.cuda.synchronize()  # what is told of is done
+                    run.ended = time.perf_counter()
                 on_step(Step(batch, done, total, run.evaluations))
 
             tell(0)
             if has_callback:
                 arguments["callback_on_step_end"] = _after_step(tell)
-                return pipe(**arguments, output_type="np"), run.evaluations
+                return pipe(**arguments, output_type="np"), run
             with _watched(pipe, run, tell):
-                return pipe(**arguments, output_type="np"), run.evaluations
+                return pipe(**arguments, output_type="np"), run
 
     def _make_fit(self, pipe: Any, reflection: Reflection | None, batch: list[Job]) -> None:
         """See that a batch fits the memory, if none like it was here before."""
@@ -231,6 +218,11 @@ class Worker:
             self._fitting.clear()
             self._denoisers[reference] = load_denoiser(reference, self._pipe, model)
         return self._denoisers[reference]
+
+    def _device_name(self) -> str:
+        if self.device == "cuda":
+            return str(torch.cuda.get_device_name())
+        return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
 
     def _reset_peak(self) -> None:
         if self.device == "cuda":

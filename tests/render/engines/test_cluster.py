@@ -1,0 +1,86 @@
+"""A real Ray cluster of several nodes on this machine: the same clips, whatever happens to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from w2sd_video.render.engines.cluster import Cluster
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.events import Result, Step
+from w2sd_video.render.folder import open_folder
+from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.run import run
+
+from .listed import listed, pixels
+
+ray = pytest.importorskip("ray")
+from ray.cluster_utils import Cluster as Nodes  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def nodes() -> Iterator[Any]:
+    """A cluster whose head renders nothing, and one node that does."""
+    cluster = Nodes(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
+    cluster.add_node(num_cpus=1)
+    cluster.connect()
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def test_nodes_come_and_go(nodes: Any, tiny: Path, tmp_path: Path, here: dict[str, bytes]) -> None:
+    """One joins after the first clip and is used; the other is killed while it renders."""
+    first = next(node for node in nodes.list_all_nodes() if node is not nodes.head_node)
+    jobs = listed(tiny)
+    results: list[Result] = []
+    joined = killed = False
+
+    def on_step(step: Step) -> None:
+        nonlocal joined, killed
+        if not joined:
+            nodes.add_node(num_cpus=1)
+            joined = True
+        elif not killed and len(results) == 2 and step.done == 1:
+            nodes.remove_node(first, allow_graceful=False)
+            killed = True
+
+    with open_folder(tmp_path) as ledger:
+        run(jobs, tmp_path, ledger, on_step, results.append, Cluster())
+        rows = list(ledger.rows())
+    assert killed
+    assert pixels(tmp_path) == here
+    assert {row["state"] for row in rows} == {"done"}
+    assert sorted(result.job.name for result in results) == sorted(job.name for job in jobs)
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_it_ends_after_the_steps_under_way(nodes: Any, tiny: Path, tmp_path: Path) -> None:
+    seen: list[Step] = []
+
+    def check() -> None:
+        if any(step.done == 2 for step in seen):
+            raise KeyboardInterrupt
+
+    jobs = listed(tiny, num_inference_steps=200)
+    with open_folder(tmp_path) as ledger, pytest.raises(KeyboardInterrupt):
+        run(jobs, tmp_path, ledger, seen.append, lambda result: None, Cluster(1), check)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        assert {row["state"] for row in ledger.rows()} == {"queued"}
+    assert max(step.done for step in seen) < 200
+
+
+def test_bad_input_is_told_as_such(nodes: Any, tiny: Path, tmp_path: Path) -> None:
+    jobs = listed(tiny, scheduler={"name": "DDIMScheduler", "timestep_spacin": "trailing"})
+    with (
+        open_folder(tmp_path) as ledger,
+        pytest.raises(InputError, match=r"^f: scheduler.timestep_spacin: DDIMScheduler has no"),
+    ):
+        run(jobs, tmp_path, ledger, lambda step: None, lambda result: None, Cluster())

@@ -1,0 +1,73 @@
+"""Where jobs are rendered: in this process, in several on this machine, or on a Ray cluster.
+
+An engine takes batches and tells what happens to them (``render.events``); it knows neither the
+ledger nor the display. All of them have the same ``Station`` render, so that what comes out is
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal, Protocol
+
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.events import Event
+from w2sd_video.render.jobs import Job
+from w2sd_video.render.paces import Place
+
+Name = Literal["local", "ray"]
+NAMES: tuple[Name, ...] = ("local", "ray")
+
+
+class Engine(Protocol):
+    """Renders batches and publishes what they make."""
+
+    place: Place
+
+    def __call__(
+        self,
+        batches: Iterable[list[Job]],
+        folder: Path,
+        tell: Callable[[Event], None],
+        check: Callable[[], None],
+    ) -> None:
+        """Render.
+
+        Args:
+            folder: of the run, held by whoever calls.
+            tell: takes what happens, always in the thread that calls.
+            check: called often; raises KeyboardInterrupt if the run is to end after the step
+                under way.
+
+        Raises:
+            InputError: if a model can't be loaded, or lacks what its configuration asks for.
+        """
+        ...
+
+
+def choose(name: str, workers: int | None) -> Engine:
+    """The engine of that name.
+
+    Args:
+        workers: how many processes render side by side; None is one on this machine, and as
+            many as there is room for on a cluster.
+
+    Raises:
+        InputError: if there is none of that name, or it lacks its library.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"must be 1 or more, got {workers}", "--workers")
+    if name == "ray":
+        from .cluster import Cluster
+
+        return Cluster(workers)
+    if name != "local":
+        raise InputError(f"must be one of {', '.join(NAMES)}, got '{name}'", "--engine")
+    if workers is None or workers == 1:
+        from .here import Here
+
+        return Here()
+    from .processes import Processes
+
+    return Processes(workers)

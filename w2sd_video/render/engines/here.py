@@ -1,0 +1,46 @@
+"""Rendering in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from w2sd_video.render.events import Event, Step
+from w2sd_video.render.jobs import Job
+from w2sd_video.render.paces import Place
+
+if TYPE_CHECKING:
+    from w2sd_video.render.worker import Worker
+
+
+class Here:
+    """One worker, in the thread that calls."""
+
+    place = Place()
+
+    @cached_property
+    def worker(self) -> Worker:
+        """It keeps its model from one call to the next."""
+        from w2sd_video.render.worker import Worker  # imports torch
+
+        return Worker()
+
+    def __call__(
+        self,
+        batches: Iterable[list[Job]],
+        folder: Path,
+        tell: Callable[[Event], None],
+        check: Callable[[], None],
+    ) -> None:
+        from .station import Station
+
+        def told(event: Event) -> None:
+            tell(event)
+            if isinstance(event, Step):
+                check()
+
+        with Station(folder, told, self.worker) as station:
+            for batch in batches:
+                station.render(batch)

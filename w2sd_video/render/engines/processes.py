@@ -1,0 +1,158 @@
+"""Several worker processes on this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from w2sd_video.render.events import Event
+from w2sd_video.render.jobs import Job
+from w2sd_video.render.paces import Place
+
+from .crew import Gone, Message, lead
+from .serving import Inbox, serve
+
+STOP = None
+PATIENCE = 10.0  # seconds that a process has to end
+
+
+class Processes:
+    """So many workers side by side, each with a model of its own and its share of the cores.
+
+    Accelerators are dealt out in turn.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.place = Place("local", workers)
+
+    def __call__(
+        self,
+        batches: Iterable[list[Job]],
+        folder: Path,
+        tell: Callable[[Event], None],
+        check: Callable[[], None],
+    ) -> None:
+        given = list(batches)
+        crew = _Crew(folder, min(self.place.workers or 1, len(given)))
+        try:
+            lead(crew, given, tell, check)
+        finally:
+            crew.close()
+
+
+class _Crew:
+    """Processes, each at the other end of a pipe. One that dies is replaced."""
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        self._folder, self._workers = folder, workers
+        self._context = multiprocessing.get_context("spawn")  # a fork can't use an accelerator
+        self._pipes: dict[int, Connection] = {}
+        self._processes: dict[int, SpawnProcess] = {}
+        self._stopping = False
+        self._places: dict[int, int] = {}  # by worker; the one who replaces another takes its place
+        self._last = 0
+        for place in range(workers):
+            self._hire(place)
+
+    def _hire(self, place: int) -> None:
+        ours, theirs = self._context.Pipe()
+        arguments = theirs, self._folder, place, self._workers
+        process = self._context.Process(target=_work, args=arguments, daemon=True)
+        process.start()
+        theirs.close()
+        worker = self._last = self._last + 1
+        self._pipes[worker], self._processes[worker] = ours, process
+        self._places[worker] = place
+
+    def messages(self, seconds: float) -> list[tuple[int, Message]]:
+        messages: list[tuple[int, Message]] = []
+        heard = wait(self._pipes.values(), seconds)
+        for worker, pipe in list(self._pipes.items()):
+            if pipe not in heard:
+                continue
+            try:
+                message: Message = pipe.recv()
+            except (EOFError, OSError):
+                message = Gone(self._end(worker))
+            if isinstance(message, Gone):
+                pipe.close()
+                del self._pipes[worker]
+                if not self._stopping:
+                    self._hire(self._places[worker])
+            messages.append((worker, message))
+        return messages
+
+    def _end(self, worker: int) -> str:
+        """How a process that has closed its pipe ended."""
+        process = self._processes[worker]
+        process.join(PATIENCE)
+        code = process.exitcode
+        if code is not None and code < 0:
+            return f"process {process.pid}, by signal {signal.Signals(-code).name}"
+        return f"process {process.pid}, with exit code {code}"
+
+    def give(self, worker: int, batch: list[Job]) -> None:
+        with suppress(OSError):  # it has died, which its pipe is going to tell
+            self._pipes[worker].send(batch)
+
+    def stop(self) -> None:
+        self._stopping = True
+        for pipe in self._pipes.values():
+            with suppress(OSError):
+                pipe.send(STOP)
+
+    @property
+    def living(self) -> int:
+        return len(self._pipes)
+
+    def close(self) -> None:
+        """None is left; those that were told to stop have done so, as long as it is not hasty."""
+        for process in self._processes.values():
+            process.join(PATIENCE if self._stopping else 0)
+            process.kill()
+            process.join()
+        for pipe in self._pipes.values():
+            pipe.close()
+
+
+def cores_each(workers: int) -> int:
+    """How many cores each of so many workers has for itself."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) // workers)
+
+
+def _work(pipe: Connection, folder: Path, place: int, workers: int) -> None:
+    """A worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the run decides
+    inbox, sending = Inbox(), threading.Lock()
+    threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
+    threads = cores_each(workers)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    import torch
+
+    torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(place % torch.cuda.device_count())
+
+    def send(message: Message) -> None:
+        with sending:
+            pipe.send(message)
+
+    serve(folder, inbox, send)
+
+
+def _listen(pipe: Connection, inbox: Inbox) -> None:
+    try:
+        while (batch := pipe.recv()) is not STOP:
+            inbox.batches.put(batch)
+        inbox.stop.set()
+        pipe.recv()  # until the run has gone
+    except (EOFError, OSError):
+        os._exit(1)  # nobody is left to record what would be made

@@ -1,0 +1,74 @@
+"""What a worker elsewhere does: it renders what it is given until it is told to end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event as Flag
+
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.events import Event, Step
+from w2sd_video.render.jobs import Job
+
+from .crew import Gone, Message, Ready, Refused, Said
+
+IDLE = 0.02  # seconds between two looks at the files that are still written
+
+
+class Inbox:
+    """What a worker is given, from another thread."""
+
+    def __init__(self) -> None:
+        self.batches: SimpleQueue[list[Job]] = SimpleQueue()
+        self.stop = Flag()
+
+
+def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None]) -> None:
+    """Render until told to stop; then end after the step under way."""
+    quiet()
+    logging.basicConfig(handlers=[_Forward(send)], level=logging.WARNING, force=True)
+    from .station import Station  # imports torch, which heeds what was set before
+
+    def tell(event: Event) -> None:
+        send(event)
+        if isinstance(event, Step) and inbox.stop.is_set():
+            raise KeyboardInterrupt
+
+    try:
+        with Station(folder, tell) as station:
+            send(Ready())
+            while not inbox.stop.is_set():
+                try:
+                    batch = inbox.batches.get(timeout=IDLE)
+                except Empty:
+                    station.collect()
+                    continue
+                station.render(batch)
+                send(Ready())
+    except InputError as error:
+        send(Refused(error))
+    except KeyboardInterrupt:
+        pass
+    send(Gone())
+
+
+def quiet() -> None:
+    """What matters to a user is said by the run; what libraries warn of is for developers."""
+    for library in ("TRANSFORMERS", "DIFFUSERS"):
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")
+    warnings.simplefilter("ignore")
+
+
+class _Forward(logging.Handler):
+    """Log records go where those of the run go."""
+
+    def __init__(self, send: Callable[[Message], None]) -> None:
+        super().__init__()
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._send(Said(record.levelno, record.getMessage()))

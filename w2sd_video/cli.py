@@ -201,12 +201,15 @@ if find_spec("w2sd_video.shapes.cli"):
 
 def _run(command: Callable[..., Any], prog: str, arguments: list[str]) -> None:
     """Run an app; a complaint is one line on standard error and exit code 2."""
-    from w2sd_video.render.errors import InputError
+    from w2sd_video.render.errors import FolderError, InputError
 
     try:
         code = command(arguments, prog_name=prog, standalone_mode=False)
     except InputError as error:
         code = _complain(str(error))
+    except FolderError as error:
+        _complain(str(error))
+        code = SOME_FAILED
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone

@@ -87,14 +87,14 @@ class Fixed:
 def test_training_embeds_text_as_the_pipeline_does(dit: VideoDit) -> None:
     pipe, long = pipeline(dit), "a red ring moving left and a blue cross moving up"
     prompt, negative = pipe.encode_prompt("a ring")  # cut to its tokens
-    text, bias = dit.embed(["a ring", long], Fixed([False, False], single=True))
+    text, bias, _ = dit.embed(["a ring", long], Fixed([False, False], single=True))
     seen = bias[0, 0] == 0
     assert torch.equal(text[0][seen], prompt[0])
-    empty, bias = dit.embed(["a ring", long], Fixed([True, True], single=True))
+    empty, bias, _ = dit.embed(["a ring", long], Fixed([True, True], single=True))
     assert torch.allclose(empty[0][bias[0, 0] == 0], negative[0], atol=1e-6)
 
     prompts, negatives = pipe.encode_prompt(["a ring", long])
-    text, bias = dit.embed(["a ring", long], Fixed([False, True], single=False))
+    text, bias, _ = dit.embed(["a ring", long], Fixed([False, True], single=False))
     assert not bias.any()
     assert torch.allclose(text[0], prompts[0], atol=1e-6)
     assert torch.allclose(text[1], negatives[1], atol=1e-6)

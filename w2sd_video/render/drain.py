@@ -6,12 +6,14 @@ import logging
 import sys
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2sd_video.render.engines import Engine, choose
 from w2sd_video.render.engines.here import Here
+from w2sd_video.render.errors import FolderError
 from w2sd_video.render.events import Result
 from w2sd_video.render.folder import open_folder, write_settings
 from w2sd_video.render.forecast import Forecast, forecast
@@ -44,19 +46,22 @@ class Outcome:
     verified: int = 0
     different: int = 0
     interrupted: bool = False
+    full: bool = False  # the folder takes no more
 
     @property
     def code(self) -> int:
         """The exit code."""
         if self.interrupted:
             return INTERRUPTED
-        return SOME_FAILED if self.failed or self.failed_before or self.different else OK
+        wrong = self.failed or self.failed_before or self.different or self.full
+        return SOME_FAILED if wrong else OK
 
     def __str__(self) -> str:
         counts = asdict(self)
-        interrupted = "interrupted: " if counts.pop("interrupted") else ""
+        full, interrupted = counts.pop("full"), counts.pop("interrupted")
+        begin = "interrupted: " if full or interrupted else ""
         told = (f"{n} {what}" for what, n in counts.items() if n or what == "rendered")
-        return interrupted + ", ".join(told).replace("_", " ")
+        return begin + ", ".join(told).replace("_", " ")
 
 
 def drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
@@ -88,13 +93,24 @@ def drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
                 drain.verify(planned.jobs, request.verify, check)
         except KeyboardInterrupt:
             outcome.interrupted = True
+        except FolderError as error:
+            outcome.full = True
+            report.say("error", str(error))
         finally:
             report.close()
-            gallery = write_gallery(folder)
+            gallery = _page(folder)
     if found.failed:
         report.say("note", "render again with --retry-failed what failed before")
     report.end(asdict(outcome) | {"gallery": str(gallery)}, f"{outcome}; gallery: {gallery}")
     return outcome.code
+
+
+def _page(folder: Path) -> Path:
+    """The gallery; where there is no room for it, the one before stays."""
+    try:
+        return write_gallery(folder)
+    except OSError:
+        return folder / "gallery.html"
 
 
 class _Drain:
@@ -132,7 +148,8 @@ class _Drain:
             run(jobs, self._folder, self._ledger, *watched)
         finally:
             taken = Forecast(round(time.perf_counter() - begun, 1), size, memory)
-            self._ledger.finish(number, outcome.rendered, outcome.failed, evaluations, taken)
+            with suppress(FolderError):
+                self._ledger.finish(number, outcome.rendered, outcome.failed, evaluations, taken)
             paces.put(tally.paces(), place)
 
     def verify(self, jobs: list[Job], count: int, check: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""The one error a user is meant to see, and the search for the name they meant."""
+"""The errors that a user is meant to see, and the search for the name they meant."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ class InputError(Exception):
         place = f"{file}:{line}" if file and line else file
         text = ": ".join(part for part in (place, key, message) if part)
         super().__init__(" ".join(text.split()))
+
+
+class FolderError(Exception):
+    """The run's folder takes no more: the disk is full, or has been made read-only.
+
+    That is no clip's failure: the run ends, and what is left stays in the queue.
+    """
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:

@@ -119,7 +119,7 @@ def _ledgers(folder: Path) -> list[Path]:
 def rows(folder: Path) -> list[dict[str, Any]]:
     """Every job of a folder, of the whole list's ledger and of shards', oldest first.
 
-    Of a job, and of those whose clips have one name, the newest is the one.
+    Of a job, and of those whose clips have one name, one that is done is the one, or the newest.
 
     Raises:
         InputError: if there is no ledger.
@@ -132,7 +132,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     if len(files) == 1:
         return found
     newest: dict[str, dict[str, Any]] = {}
-    for row in sorted(found, key=lambda row: float(row["updated"])):
+    for row in sorted(found, key=lambda row: (row["state"] == "done", float(row["updated"]))):
         newest[row["id"]] = row
     named = {row["name"]: row["id"] for row in newest.values() if row["state"] == "done"}
     return [r for r in newest.values() if named.get(r["name"], r["id"]) == r["id"]]
@@ -141,8 +141,11 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file that others may be writing or reading, too."""
     part = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.part")
-    part.write_text(text, "utf-8")
-    os.replace(part, path)
+    try:
+        part.write_text(text, "utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_settings(folder: Path, settings: dict[str, Any]) -> None:

@@ -6,14 +6,14 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from w2sd_video.render.config import OWN
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.errors import FolderError, InputError
 from w2sd_video.render.events import Result
 from w2sd_video.render.forecast import Forecast
 from w2sd_video.render.jobs import Job
@@ -138,6 +138,7 @@ class Ledger:
             self._db.row_factory = sqlite3.Row
             version = self._version()
             if not read_only:
+                self._check()
                 # A write-ahead log needs all who read it to be on one machine.
                 alone = path.name.startswith("ledger-")
                 self._db.execute(f"PRAGMA journal_mode = {'DELETE' if alone else 'WAL'}")
@@ -147,9 +148,17 @@ class Ledger:
             elif version < SCHEMA_VERSION:
                 raise InputError("is of an older version; render into its folder once", str(path))
         except sqlite3.Error as error:
-            raise InputError(f"can't be used as a ledger: {error}", str(path)) from None
+            reason = " ".join(str(error).split())
+            advice = "" if read_only else "; move it away, and clips that are whole are found again"
+            raise InputError(f"can't be used as a ledger: {reason}{advice}", str(path)) from None
         if version > SCHEMA_VERSION:
             raise InputError("was written by a newer version of w2sd_video", str(path))
+
+    def _check(self) -> None:
+        """See that all of it can be read."""
+        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
 
     def _version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
@@ -264,7 +273,10 @@ class Ledger:
         return [dict(row) for row in self._db.execute("SELECT * FROM runs ORDER BY began")]
 
     def absorb(self, others: Iterable[Path]) -> None:
-        """Take over all rows of other ledgers, the newest of a job or a name, and remove them."""
+        """Take over all rows of other ledgers, and remove them.
+
+        Of a job or a name, what is done counts, then what is newest: clocks are not to be trusted.
+        """
         files = list(others)
         rows: list[tuple[dict[str, Any], str]] = []
         runs: list[dict[str, Any]] = []
@@ -275,15 +287,15 @@ class Ledger:
                 for row in theirs._db.execute(query):
                     values = dict(row)
                     rows.append((values, values.pop("json")))
-        rows.sort(key=lambda row: row[0]["updated"])
+        rows.sort(key=lambda row: (row[0]["state"] == "done", row[0]["updated"]))
         with self._transaction():
             for values, settings in rows:
-                newer = self._db.execute(
-                    "SELECT 1 FROM jobs WHERE updated > ? AND (id = ? OR (name = ? AND state ="
-                    " 'done'))",
-                    (values["updated"], values["id"], values["name"]),
+                known = self._db.execute(
+                    "SELECT 1 FROM jobs WHERE (state = 'done', updated) > (?, ?)"
+                    " AND (id = ? OR (name = ? AND state = 'done'))",
+                    (values["state"] == "done", values["updated"], values["id"], values["name"]),
                 )
-                if newer.fetchone():
+                if known.fetchone():
                     continue
                 values["settings"] = _number(self._db, settings)
                 if values["state"] == "done":
@@ -352,13 +364,16 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """BEGIN IMMEDIATE … COMMIT: the write lock comes first, so that it is waited for."""
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise FolderError(f"{self.path}: {error}") from error
             raise
-        self._db.execute("COMMIT")
 
 
 def _number(db: sqlite3.Connection, settings: str) -> int:

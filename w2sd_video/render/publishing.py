@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections import deque
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from w2sd_video.render.clips import files, publish
-from w2sd_video.render.events import Result
+from w2sd_video.render.errors import FolderError
+from w2sd_video.render.events import Event, Result, Stopped
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.versions import versions
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from w2sd_video.render.worker import Clip
 
 log = logging.getLogger(__name__)
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 class Publisher:
@@ -29,7 +33,7 @@ class Publisher:
     the thread that calls.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[Result], None]) -> None:
+    def __init__(self, folder: Path, tell: Callable[[Event], None]) -> None:
         self._folder, self._tell = folder, tell
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._pending: deque[tuple[Job, Future[Result]]] = deque()
@@ -54,17 +58,27 @@ class Publisher:
         self._tell(Result(job, error=text))
 
     def collect(self, most: int | None = None) -> None:
-        """Tell what has been written; wait until no more than ``most`` are left to write."""
+        """Tell what has been written; wait until no more than ``most`` are left to write.
+
+        Raises:
+            FolderError: if the folder takes no more.
+        """
+        full: FolderError | None = None
         while self._pending and (
             self._pending[0][1].done() or (most is not None and len(self._pending) > most)
         ):
             job, writing = self._pending[0]
             error = writing.exception()
             self._pending.popleft()
-            if isinstance(error, Exception):
+            if isinstance(error, OSError) and error.errno in FULL:
+                self._tell(Stopped([job]))
+                full = FolderError(f"{self._folder}: {error.strerror}; the rest is left to render")
+            elif isinstance(error, Exception):
                 self.fail(job, error)
             else:
                 self._tell(writing.result())
+        if full:
+            raise full
 
     def _write(self, job: Job, clip: Clip) -> Result:
         start = time.perf_counter()

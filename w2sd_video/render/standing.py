@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from w2sd_video.render.events import Cost, Result
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.ledger import Entry, Ledger
 
@@ -31,7 +33,8 @@ class Standing:
 def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool = False) -> Standing:
     """Which jobs to render: all but those whose own files are there, and whole.
 
-    A file that is as it was when it was published, by size and time, is not decoded again.
+    A file that is as it was when it was published, by size and time, is not decoded again. A
+    clip that no ledger knows of is taken into this one if it is the job's very own.
     """
     entries, whole = ledger.entries(), folder / "ledger.sqlite"
     if ledger.path != whole and whole.is_file():  # a shard's, which knows its own jobs only
@@ -40,10 +43,14 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
     names = {entry.name for entry in entries.values() if entry.state == "done"}
     files = {entry.name: entry for entry in os.scandir(folder / "clips")}
     todo: list[Job] = []
+    adopted: list[Result] = []
     why: Counter[str] = Counter()
     failed = 0
     for job in jobs:
         entry = entries.get(job.id)
+        if entry is None and f"{job.name}.json" in files and (known := _found(folder, job)):
+            adopted.append(known)
+            continue
         if entry is None:
             reason = "changed" if job.name in names else "new"
         elif entry.state == "failed":
@@ -58,7 +65,27 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
         if reason:
             why[reason] += 1
             todo.append(job)
+    if adopted:
+        ledger.add(result.job for result in adopted)
+        for result in adopted:
+            ledger.ended(result)
     return Standing(todo, why, len(jobs) - len(todo) - failed, failed)
+
+
+def _found(folder: Path, job: Job) -> Result | None:
+    """A job's clip of which no ledger knows: one was lost, or the files come from elsewhere."""
+    from w2sd_video.render.clips import files, is_whole
+
+    paths = files(folder, job)
+    try:
+        said = json.loads(paths["json"].read_text("utf-8"))
+        if said["id"] != job.id or not is_whole(folder, job):
+            return None
+        known = {field.name: said[field.name] for field in fields(Cost) if field.name in said}
+        size = sum(path.stat().st_size for path in paths.values())
+        return Result(job, next(iter(paths.values())), size=size, cost=Cost(**known))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _amiss(

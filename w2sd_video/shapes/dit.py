@@ -18,9 +18,10 @@ from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from . import models
 from .clips import Clips, encode_clips
+from .grammar import Grammar
 from .loss import velocity_loss
 from .optimize import Run, Say, Stage, Team, fit, together
-from .train import Recipe
+from .train import GRAMMAR, Recipe
 from .vae import train_vae
 from .world import FRAMES
 
@@ -101,6 +102,7 @@ class VideoDit:
         self.tokenizer = make_tokenizer()
         self.scheduler = models.make_scheduler()
         self.text_encoder = make_text_encoder(self.tokenizer).to(device)
+        self.grammar = Grammar(self.tokenizer).to(device)
         self.transformer = make_transformer().to(device)
         for block in self.transformer.temporal_transformer_blocks:  # begin by adding nothing
             for layer in (block.attn1.to_out[0], block.ff.net[2]):
@@ -112,10 +114,12 @@ class VideoDit:
 
     @property
     def groups(self) -> list[tuple[nn.Module, float]]:
-        return [(self.transformer, 1.0), (self.text_encoder, 1.0)]
+        return [(self.transformer, 1.0), (self.text_encoder, 1.0), (self.grammar, 1.0)]
 
-    def embed(self, captions: list[str], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def embed(self, captions: list[str], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Text and what may be seen of it, ``(b, tokens, width)`` and a bias ``(b, 1, tokens)``.
+
+        And the text encoder's own loss, see ``Grammar``.
 
         LattePipeline cuts a single prompt to its own tokens, and the empty one to as many;
         in a batch it puts zeros behind each prompt, and leaves the empty one as it is. The
@@ -125,6 +129,7 @@ class VideoDit:
         kept = ["" if drop else c for drop, c in zip(dropped, captions, strict=True)]
         ids, mask = self._tokens(kept)
         text = self.text_encoder(ids, attention_mask=mask)[0]
+        grammar = GRAMMAR * self.grammar(kept, ids, text)
         unconditional = torch.from_numpy(dropped).to(self.device)[:, None]
         if rng.random() < 0.5:
             seen = self._tokens(captions)[1]
@@ -133,7 +138,7 @@ class VideoDit:
         else:
             text = text * torch.where(unconditional, 1, mask)[..., None]
             seen = torch.ones_like(mask)
-        return text, (1 - seen.float())[:, None] * -10_000.0
+        return text, (1 - seen.float())[:, None] * -10_000.0, grammar
 
     def _tokens(self, captions: list[str]) -> tuple[Tensor, Tensor]:
         found = self.tokenizer(
@@ -143,7 +148,7 @@ class VideoDit:
 
     def loss(self, x: Tensor, captions: list[str], rng: np.random.Generator) -> Tensor:
         """``x``: latents ``(b, c, frames, h, w)``; of single frames, no block looks at time."""
-        text, bias = self.embed(captions, rng)
+        text, bias, grammar = self.embed(captions, rng)
         frames = x.shape[2]
 
         def predict(noisy: Tensor, times: Tensor) -> Tensor:
@@ -156,7 +161,7 @@ class VideoDit:
             ).sample
             return out.chunk(2, dim=1)[0]
 
-        return velocity_loss(predict, x, self.scheduler, rng)
+        return velocity_loss(predict, x, self.scheduler, rng) + grammar
 
 
 def train_stages(

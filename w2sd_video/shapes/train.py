@@ -21,10 +21,13 @@ from torch import Tensor, nn
 
 from . import models
 from .clips import Clips, encode_clips
+from .grammar import Grammar
 from .loss import velocity_loss
 from .optimize import Run, Say, Stage, Team, fit, together
 from .vae import train_vae
 from .world import FRAMES
+
+GRAMMAR = 0.1  # what the text encoder's own loss counts
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,18 @@ class Denoiser:
         self.tokenizer = models.make_tokenizer()
         self.scheduler = models.make_scheduler()
         self.text_encoder = models.make_text_encoder(self.tokenizer).to(device)
+        self.grammar = Grammar(self.tokenizer).to(device)
         self.unet: UNet2DConditionModel = models.make_unet().to(device)
         # Plain attention: on a CPU the fused kernels are slow backwards at these sizes.
         self.unet.set_attn_processor(AttnProcessor())
 
-    def embed(self, captions: list[str], rng: np.random.Generator) -> Tensor:
+    def embed(self, captions: list[str], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """What the text encoder makes of captions, and its own loss, see ``Grammar``."""
         kept = ["" if rng.random() < self.dropout else caption for caption in captions]
-        ids = self.tokenizer(kept, padding="max_length", truncation=True, return_tensors="pt")
-        return self.text_encoder(ids.input_ids.to(self.device))[0]
+        tokens = self.tokenizer(kept, padding="max_length", truncation=True, return_tensors="pt")
+        ids = tokens.input_ids.to(self.device)
+        text = self.text_encoder(ids)[0]
+        return text, GRAMMAR * self.grammar(kept, ids, text)
 
     def loss(self, model: nn.Module, x: Tensor, text: Tensor, rng: np.random.Generator) -> Tensor:
         def predict(noisy: Tensor, times: Tensor) -> Tensor:
@@ -78,15 +85,19 @@ class Denoiser:
     def stills(self, clips: Clips, rng: np.random.Generator, count: int) -> Tensor:
         """The image model's loss on single frames."""
         frames, captions = clips.stills(rng, count)
-        text = self.embed(captions, rng)
-        return self.loss(self.unet, frames.to(self.device), text, rng)
+        text, grammar = self.embed(captions, rng)
+        return self.loss(self.unet, frames.to(self.device), text, rng) + grammar
 
 
 def train_image(
     denoiser: Denoiser, clips: Clips, recipe: Recipe, folder: Path, team: Team, say: Say
 ) -> None:
     """Stage 1: text encoder and UNet on single frames."""
-    groups: list[tuple[nn.Module, float]] = [(denoiser.unet, 1.0), (denoiser.text_encoder, 1.0)]
+    groups: list[tuple[nn.Module, float]] = [
+        (denoiser.unet, 1.0),
+        (denoiser.text_encoder, 1.0),
+        (denoiser.grammar, 1.0),
+    ]
     run = Run("image", recipe.image, groups, folder, team)
     fit(run, recipe.seed, lambda rng: denoiser.stills(clips, rng, recipe.image.batch), say)
 
@@ -103,7 +114,12 @@ def begin_video(
             nn.init.zeros_(module.proj_out.weight)
             nn.init.zeros_(module.proj_out.bias)
     video.set_attn_processor(AttnProcessor())
-    return video, [(denoiser.unet, 0.4), (denoiser.text_encoder, 0.4), (video, 1.0)]
+    return video, [
+        (denoiser.unet, 0.4),
+        (denoiser.text_encoder, 0.4),
+        (video, 1.0),
+        (denoiser.grammar, 0.4),
+    ]
 
 
 def train_video(
@@ -123,9 +139,10 @@ def train_video(
         # What a direction is shows soonest where there is one thing to move.
         source = single if run.step < recipe.alone else clips
         latents, scenes = source.draw(rng, recipe.video.batch)
-        text = denoiser.embed([s.caption for s in scenes], rng).repeat_interleave(FRAMES, dim=0)
+        text, grammar = denoiser.embed([s.caption for s in scenes], rng)
         x = latents.transpose(1, 2).to(denoiser.device)
-        moving = denoiser.loss(video, x, text, rng)
+        each = text.repeat_interleave(FRAMES, dim=0)
+        moving = denoiser.loss(video, x, each, rng) + grammar
         still = denoiser.stills(clips, rng, recipe.stills)
         return moving + still * recipe.stills / (recipe.video.batch * FRAMES) * 2
 

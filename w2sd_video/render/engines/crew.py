@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.errors import FolderError, InputError
 from w2sd_video.render.events import Event, Result, Stopped
 from w2sd_video.render.jobs import Job
 
@@ -33,9 +33,9 @@ class Said:
 
 @dataclass(frozen=True)
 class Refused:
-    """A worker can't render a batch, and neither could another."""
+    """A worker can't render a batch, or write what it made, and neither could another."""
 
-    error: InputError
+    error: InputError | FolderError
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def lead(
             check()
             leader.go_on()
         leader.end()
-    except (KeyboardInterrupt, InputError):
+    except (KeyboardInterrupt, InputError, FolderError):
         leader.end()
         raise
     finally:

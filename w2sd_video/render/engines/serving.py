@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.errors import FolderError, InputError
 from w2sd_video.render.events import Event, Step
 from w2sd_video.render.jobs import Job
 
@@ -49,7 +49,7 @@ def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None]) -> None:
                     continue
                 station.render(batch)
                 send(Ready())
-    except InputError as error:
+    except (InputError, FolderError) as error:
         send(Refused(error))
     except KeyboardInterrupt:
         pass

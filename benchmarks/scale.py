@@ -1,0 +1,156 @@
+"""Many jobs: what a forecast is worth, what scheduling costs, what a second worker brings."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from w2sd_video.render.calibrate import calibrate
+from w2sd_video.render.engines import cluster
+from w2sd_video.render.engines.cluster import Actor, Cluster
+from w2sd_video.render.engines.crew import Gone, Ready
+from w2sd_video.render.events import Result, Started
+from w2sd_video.render.folder import open_folder
+from w2sd_video.render.forecast import forecast
+from w2sd_video.render.jobs import Job, plan
+from w2sd_video.render.layers import Layer
+from w2sd_video.render.paces import Paces, Place
+from w2sd_video.render.resolve import read_config
+from w2sd_video.render.run import run
+
+from .measure import Figures, alone
+
+TINY = 10_000
+CLIPS = 8  # of the embedded model, each plain and reflected
+
+
+def expected() -> Figures:
+    """What a run took over what was forecast of it, from one clip of each kind."""
+    return alone(_expected)
+
+
+def _expected() -> Figures:
+    with tempfile.TemporaryDirectory() as temporary:
+        jobs, paces = _jobs(CLIPS), Paces(Path(temporary))
+        begun = time.perf_counter()
+        calibrate(jobs, paces, Place(), lambda level, line: None)
+        calibrating = time.perf_counter() - begun
+        told = forecast(jobs, paces, Place())
+        assert told
+        begun = time.perf_counter()
+        size = _rendered(jobs, Path(temporary) / "run", None)
+        taken = time.perf_counter() - begun
+    return {
+        "calibration_seconds": calibrating,
+        "forecast_seconds": told.seconds,
+        "seconds_over_forecast": taken / told.seconds,
+        "bytes_over_forecast": size / told.size,
+    }
+
+
+def workers() -> Figures:
+    """How much faster two Ray workers are than one; each has a core, and its model loaded."""
+    import ray
+
+    seconds = []
+    with _nodes(2), tempfile.TemporaryDirectory() as temporary:
+        for count in (1, 2):
+            marks: list[float] = []
+            jobs = _jobs(CLIPS * count)
+            folder = Path(temporary) / str(count)
+            with open_folder(folder) as ledger:
+                run(
+                    jobs,
+                    folder,
+                    ledger,
+                    lambda step, marks=marks: marks.append(time.perf_counter()),
+                    lambda result: None,
+                    Cluster(count),
+                )
+            seconds.append((marks[-1] - marks[0]) / len(jobs))
+    ray.shutdown()
+    return {"one_seconds_a_clip": seconds[0], "ratio": seconds[0] / seconds[1]}
+
+
+def scheduling() -> Figures:
+    """Milliseconds a job of ten thousand that take no time, on a Ray cluster, ledger included."""
+    stock, cluster.Actor = cluster.Actor, Idle
+    try:
+        with _nodes(2), tempfile.TemporaryDirectory() as temporary:
+            folder, jobs = Path(temporary), _jobs(TINY // 2, memory={"batch_size": 1})
+            marks: list[float] = []
+            with open_folder(folder) as ledger:
+                begun = time.perf_counter()
+                run(
+                    jobs,
+                    folder,
+                    ledger,
+                    lambda step: None,
+                    lambda result: marks.append(time.perf_counter()),
+                    Cluster(2),
+                )
+    finally:
+        cluster.Actor = stock
+    return {
+        "jobs": len(marks),
+        "start_seconds": marks[0] - begun,
+        "milliseconds_a_job": (marks[-1] - marks[0]) / len(marks) * 1000,
+    }
+
+
+class Idle(Actor):
+    """A worker whose clips are there at once."""
+
+    def _serve(self, folder: Path, inbox: Any, send: Any) -> None:
+        send(Ready())
+        while not inbox.stop.is_set():
+            if inbox.batches.empty():
+                time.sleep(0.0002)
+                continue
+            batch = inbox.batches.get()
+            send(Started(batch))
+            for job in batch:
+                send(Result(job, folder))
+            send(Ready())
+        send(Gone())
+
+
+@contextmanager
+def _nodes(count: int) -> Iterator[None]:
+    """A Ray cluster on this machine: a head, and nodes of one core."""
+    import ray
+    from ray.cluster_utils import Cluster as Nodes
+
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0})
+    for _ in range(count):
+        nodes.add_node(num_cpus=1)
+    nodes.connect()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+        nodes.shutdown()
+
+
+def _jobs(count: int, **more: Any) -> list[Job]:
+    rows = [
+        Layer({"prompt": "a red circle moving left", "seed": i}, "l", {(): i}) for i in range(count)
+    ]
+    return plan([read_config("shapes"), Layer(more, "more")], rows, baseline=True).jobs
+
+
+def _rendered(jobs: list[Job], folder: Path, engine: Any) -> int:
+    """Bytes of what was rendered."""
+    size = 0
+
+    def on_result(result: Result) -> None:
+        nonlocal size
+        size += result.size
+
+    with open_folder(folder) as ledger:
+        run(jobs, folder, ledger, lambda step: None, on_result, engine)
+    return size

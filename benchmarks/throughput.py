@@ -1,0 +1,97 @@
+"""A list rendered by us, beside a loop that a person would write."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import torch
+
+from w2sd_video.render.engines import Engine
+from w2sd_video.render.engines.here import Here
+from w2sd_video.render.engines.processes import Processes
+from w2sd_video.render.events import Result, Step
+from w2sd_video.render.folder import open_folder
+from w2sd_video.render.jobs import Job, plan
+from w2sd_video.render.layers import Layer
+from w2sd_video.render.resolve import read_config
+from w2sd_video.render.run import run
+from w2sd_video.render.verify import psnr
+from w2sd_video.render.video import Frames, read_mp4
+from w2sd_video.shapes import load_pipeline
+from w2sd_video.shapes.world import COLORS, SHAPES
+
+from .measure import Figures, alone
+
+STEPS, GUIDANCE = 10, 2.0
+PROMPTS = [f"a {c} {s} moving left on a white background" for c in COLORS for s in SHAPES][:16]
+
+
+def throughput() -> Figures:
+    """Clips a minute over those of a loop over prompts, models loaded, and how near the pixels are.
+
+    The loop is ``pipe(prompt)`` and then writing the frames, with all cores.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        base, frames = alone(_loop, folder)
+        figures: Figures = {"loop_seconds_a_clip": base}
+        ways: dict[str, dict[str, Any]] = {
+            "one": {},
+            "two_workers": {},
+            "bfloat16": {"model": {"id": "shapes", "dtype": "bfloat16"}},
+            "bfloat16_two_workers": {"model": {"id": "shapes", "dtype": "bfloat16"}},
+        }
+        for name, settings in ways.items():
+            taken = alone(_rendered, folder / name, settings, name.endswith("two_workers"))
+            clips = [read_mp4(folder / name / "clips" / f"{j.name}.mp4").frames for j in _jobs({})]
+            near = [psnr(a, b) for a, b in zip(frames, clips, strict=True)]
+            figures[f"{name}_ratio"] = base / taken
+            figures[f"{name}_psnr"] = float(np.median(near))
+    return figures
+
+
+def _loop(folder: Path) -> tuple[float, list[Frames]]:
+    """Seconds a clip, and the frames as a player has them."""
+    pipe: Any = load_pipeline()
+    pipe.set_progress_bar_config(disable=True)
+    clips = []
+
+    def clip(prompt: str, file: Path) -> None:
+        generator = torch.Generator().manual_seed(0)
+        output = pipe(
+            prompt, num_inference_steps=STEPS, guidance_scale=GUIDANCE, generator=generator
+        )
+        frames = [np.array(frame) for frame in output.frames[0]]
+        iio.imwrite(file, frames, plugin="pyav", codec="libx264", fps=8, out_pixel_format="yuv420p")
+        clips.append(np.stack(frames))
+
+    clip(PROMPTS[0], folder / "first.mp4")
+    clips.clear()
+    start = time.perf_counter()
+    for i, prompt in enumerate(PROMPTS):
+        clip(prompt, folder / f"{i}.mp4")
+    return (time.perf_counter() - start) / len(PROMPTS), clips
+
+
+def _rendered(folder: Path, settings: dict[str, Any], two: bool) -> float:
+    """Seconds a clip from the first step to the last file."""
+    marks: list[float] = []
+
+    def mark(_: Step | Result) -> None:
+        marks.append(time.perf_counter())
+
+    engine: Engine = Processes(2) if two else Here()
+    with open_folder(folder) as ledger:
+        run(_jobs(settings), folder, ledger, mark, mark, engine)
+    return (marks[-1] - marks[0]) / len(PROMPTS)
+
+
+def _jobs(settings: dict[str, Any]) -> list[Job]:
+    plain = {"reflection": None, "num_inference_steps": STEPS, "guidance_scale": GUIDANCE}
+    rows = [Layer({"prompt": prompt}, "l", {(): 1}) for prompt in PROMPTS]
+    return plan([read_config("shapes"), Layer(plain | settings, "more")], rows).jobs

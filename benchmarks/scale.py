@@ -54,8 +54,6 @@ def _expected() -> Figures:
 
 def workers() -> Figures:
     """How much faster two Ray workers are than one; each has a core, and its model loaded."""
-    import ray
-
     seconds = []
     with _nodes(2), tempfile.TemporaryDirectory() as temporary:
         for count in (1, 2):
@@ -72,7 +70,6 @@ def workers() -> Figures:
                     Cluster(count),
                 )
             seconds.append((marks[-1] - marks[0]) / len(jobs))
-    ray.shutdown()
     return {"one_seconds_a_clip": seconds[0], "ratio": seconds[0] / seconds[1]}
 
 

@@ -1,7 +1,7 @@
 """The command line: ``w2sd-video``, and ``render`` for short.
 
-Heavy imports happen inside commands: ``--help``, ``--dry-run`` and every complaint about
-bad input answer without torch.
+Heavy imports happen inside commands: ``--help`` and every complaint about bad input answer
+without torch.
 """
 
 from __future__ import annotations
@@ -201,13 +201,13 @@ if find_spec("w2sd_video.shapes.cli"):
 
 def _run(command: Callable[..., Any], prog: str, arguments: list[str]) -> None:
     """Run an app; a complaint is one line on standard error and exit code 2."""
-    from w2sd_video.render.errors import FolderError, InputError
+    from w2sd_video.render.errors import InputError, RunError
 
     try:
         code = command(arguments, prog_name=prog, standalone_mode=False)
     except InputError as error:
         code = _complain(str(error))
-    except FolderError as error:
+    except RunError as error:
         _complain(str(error))
         code = SOME_FAILED
     except (KeyboardInterrupt, typer.Abort):

@@ -475,7 +475,10 @@ def test_a_ledger_that_is_none(here: Path, call: Call) -> None:
     Path("out/clips").mkdir(parents=True)
     Path("out/ledger.sqlite").write_bytes(b"no database, but long enough to be read" * 40)
     outcome = call("render", "ok.txt", "-o", "out")
-    message = "out/ledger.sqlite: can't be used as a ledger: file is not a database"
+    message = (
+        "out/ledger.sqlite: can't be used as a ledger: file is not a database; move it away, and"
+        " clips that are whole are found again"
+    )
     assert (outcome.code, outcome.err) == (2, f"error: {message}\n")
 
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from w2sd_video.render import publishing
-from w2sd_video.render.errors import FolderError, InputError
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.folder import open_folder
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.run import run
@@ -49,7 +49,7 @@ def test_a_full_disk_ends_the_run(
 
     monkeypatch.setattr(publishing, "publish", full)
     jobs = planned(tiny, baseline=False, memory={"batch_size": 1})
-    with pytest.raises(FolderError, match="No space left on device; the rest is left to render"):
+    with pytest.raises(RunError, match="No space left on device; the rest is left to render"):
         render(jobs, tmp_path)
     assert states(tmp_path) == {"a-red-s0": "done", "blue-s0": "queued", "ring-s0": "queued"}
     monkeypatch.setattr(publishing, "publish", publish)

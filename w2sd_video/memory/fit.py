@@ -27,12 +27,16 @@ USABLE = 0.9  # of what is free; allocators round up, kernels take room of their
 class Fit:
     """Has a pipeline and the other denoisers of its runs fit a device.
 
+    Args:
+        share: of what is free, where others take the rest.
+
     Attributes:
         plan: the one in force.
     """
 
-    def __init__(self, device: torch.device | str) -> None:
+    def __init__(self, device: torch.device | str, share: float = 1.0) -> None:
         self.device = torch.device(device)
+        self._share = share
         self.plan: Plan | None = None
         self._models: dict[str, nn.Module] = {}
         self._wish: tuple[Any, ...] = ()
@@ -133,7 +137,7 @@ class Fit:
             free = torch.cuda.mem_get_info(self.device)[0] + torch.cuda.memory_reserved(self.device)
         else:
             free = psutil.virtual_memory().available
-        return int(free * USABLE)
+        return int(free * USABLE * self._share)
 
     def _apply(self, plan: Plan) -> Plan:
         log.info("plan: %s", plan)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from w2sd_video.render import video
+from w2sd_video.render.folder import part_of
 from w2sd_video.render.jobs import Job, canonical
 
 
@@ -92,12 +93,13 @@ def _to_disk(path: Path) -> None:
 @contextmanager
 def _temporary(targets: dict[str, Path]) -> Iterator[dict[str, Path]]:
     """A path to write to for each target, in the same folder; nothing stays on failure."""
-    parts = {kind: path.with_name(f".{path.name}.part") for kind, path in targets.items()}
+    parts = {kind: part_of(path) for kind, path in targets.items()}
     try:
         yield parts
     finally:
         for part in parts.values():
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def is_whole(folder: Path, job: Job) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from w2sd_video.render.engines import Engine, choose
 from w2sd_video.render.engines.here import Here
-from w2sd_video.render.errors import FolderError
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.events import Result
 from w2sd_video.render.folder import open_folder, write_settings
 from w2sd_video.render.forecast import Forecast, forecast
@@ -93,7 +93,7 @@ def drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
                 drain.verify(planned.jobs, request.verify, check)
         except KeyboardInterrupt:
             outcome.interrupted = True
-        except FolderError as error:
+        except RunError as error:
             outcome.full = True
             report.say("error", str(error))
         finally:
@@ -106,11 +106,10 @@ def drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
 
 
 def _page(folder: Path) -> Path:
-    """The gallery; where there is no room for it, the one before stays."""
-    try:
+    """The gallery; where it can't be written, the one before stays."""
+    with suppress(RunError, InputError):
         return write_gallery(folder)
-    except OSError:
-        return folder / "gallery.html"
+    return folder / "gallery.html"
 
 
 class _Drain:
@@ -148,9 +147,9 @@ class _Drain:
             run(jobs, self._folder, self._ledger, *watched)
         finally:
             taken = Forecast(round(time.perf_counter() - begun, 1), size, memory)
-            with suppress(FolderError):
+            with suppress(RunError):
                 self._ledger.finish(number, outcome.rendered, outcome.failed, evaluations, taken)
-            paces.put(tally.paces(), place)
+            paces.put(tally, place)
 
     def verify(self, jobs: list[Job], count: int, check: Callable[[], None]) -> None:
         """Render some of the finished again, in this process, and compare."""

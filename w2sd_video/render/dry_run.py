@@ -28,14 +28,15 @@ def tell(plan: Plan, request: Request) -> None:
     Raises:
         InputError: if a model can't be loaded, or lacks what its configuration asks for.
     """
+    place = choose(request.engine, request.workers).place
     costs = [job.cost for job in plan.jobs]
     total = sum(cost for cost in costs if cost is not None)
-    expected = _expected(plan.jobs, choose(request.engine, request.workers).place)
     if request.as_json:
         for job in plan.jobs:
             _event("job", **_job(job))
         for note in plan.notes:
             _event("note", message=note)
+        expected = _expected(plan.jobs, place)
         told = {f"expected_{k}": v for k, v in asdict(expected).items()} if expected else {}
         _event("end", jobs=len(costs), evaluations=total, unknown_cost=costs.count(None), **told)
         return
@@ -43,8 +44,9 @@ def tell(plan: Plan, request: Request) -> None:
         print(f"note: {note}", file=sys.stderr)
     Console(highlight=False).print(_table(plan.jobs))
     more = "" if None not in costs else ", and those that the pipeline's defaults decide"
-    print(f"{len(costs)} clips, {total} evaluations{more}; nothing was rendered")
-    print(_told(expected) if expected else "how long it takes is not known here")
+    print(f"{len(costs)} clips, {total} evaluations{more}; nothing was rendered", flush=True)
+    expected = _expected(plan.jobs, place)
+    print(_told(expected) if expected else "how long that takes is not known here")
 
 
 def _expected(jobs: list[Job], place: Place) -> Forecast | None:

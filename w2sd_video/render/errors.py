@@ -21,10 +21,10 @@ class InputError(Exception):
         super().__init__(" ".join(text.split()))
 
 
-class FolderError(Exception):
-    """The run's folder takes no more: the disk is full, or has been made read-only.
+class RunError(Exception):
+    """A run can't go on, for no fault of a clip: the disk is full, or the cluster has gone.
 
-    That is no clip's failure: the run ends, and what is left stays in the queue.
+    It ends, and what is left stays in the queue.
     """
 
 

@@ -58,13 +58,15 @@ PHASES = ("load", "encode", "denoise", "decode", "publish")
 class Result:
     """What became of a job: ``path`` of its video or image, or ``error``.
 
-    ``size`` is that of all its files, in bytes.
+    ``size`` is that of all its files, in bytes; ``published`` are size and time (nanoseconds since
+    1970) of the one at ``path``, as whoever wrote it saw them.
     """
 
     job: Job
     path: Path | None = None
     error: str | None = None
     size: int = 0
+    published: tuple[int, int] | None = None
     cost: Cost = Cost()
     warnings: list[str] = field(default_factory=list)
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.shards import Shard
 
@@ -80,10 +80,11 @@ def _held(folder: Path, suffix: str, patience: float = 0.0) -> Iterator[None]:
     except Timeout:
         raise InputError(f"is rendered into by {_told(holder)}", str(folder)) from None
     try:
-        holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
+        write_whole(holder, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
 
 
@@ -138,14 +139,26 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [r for r in newest.values() if named.get(r["name"], r["id"]) == r["id"]]
 
 
+def part_of(path: Path) -> Path:
+    """Where this process writes what is to be moved to a place when it is whole."""
+    return path.with_name(f".{path.name}.{socket.gethostname()[:40]}-{os.getpid()}.part")
+
+
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file that others may be writing or reading, too."""
-    part = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.part")
+    """Write a text file that others may be writing or reading, too.
+
+    Raises:
+        RunError: if there is no room for it.
+    """
+    part = part_of(path)
     try:
         part.write_text(text, "utf-8")
         os.replace(part, path)
+    except OSError as error:
+        raise RunError(f"{path}: can't be written: {error.strerror}") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def write_settings(folder: Path, settings: dict[str, Any]) -> None:

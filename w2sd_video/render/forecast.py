@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from w2sd_video.render.jobs import Job, Settings
+from w2sd_video.render.jobs import Job, batches, model_key
 from w2sd_video.render.paces import Pace, Paces, Place
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run takes: seconds, and bytes of its files and of memory at the peak."""
+    """What a run takes: seconds, and bytes of its files and of memory at the peak of a worker."""
 
     seconds: float
     size: int
     memory: int
 
 
-def kinds(jobs: Iterable[Job]) -> Counter[Settings]:
-    """How many clips there are of each kind, in the order of the first."""
-    return Counter(job.settings for job in jobs)
-
-
 def forecast(jobs: list[Job], paces: Paces, place: Place) -> Forecast | None:
-    """What these jobs are going to take; None if a kind of them was never seen there.
+    """What these jobs are going to take.
 
-    ``memory`` is that of each worker.
+    None if a kind of them was never seen at this place, or it is a cluster: how many workers
+    that has room for, and how fast they are, shows only then.
     """
-    counted = kinds(jobs)
-    known: dict[Settings, Pace] = {}
-    for settings in counted:
-        pace = paces.get(settings, place)
-        if pace is None or place.workers is None:
-            return None
-        known[settings] = pace
-    if not known or place.workers is None:
+    counted = Counter(job.settings for job in jobs)
+    if place.engine != "local" or place.workers is None or not counted:
         return None
-    rendering = sum(pace.clip * counted[settings] for settings, pace in known.items())
+    known: list[tuple[Pace, int]] = []
+    for settings, count in counted.items():
+        pace = paces.get(settings, place)
+        if pace is None:
+            return None
+        known.append((pace, count))
+    models = {model_key(s.config.model): paces.loading(s, place) for s in counted}
+    given = batches(jobs)
+    rounds = math.ceil(len(given) / place.workers)
+    # What is written while the next is rendered costs time only where it takes the longer.
+    rendering = sum(max(pace.clip, pace.publish) * count for pace, count in known)
+    last = paces.get(given[-1][0].settings, place)
     return Forecast(
-        seconds=sum(pace.start for pace in known.values())
-        + rendering / min(place.workers, len(jobs))
-        + known[jobs[-1].settings].publish,  # all others are written meanwhile
-        size=sum(pace.size * counted[settings] for settings, pace in known.items()),
-        memory=max(pace.memory for pace in known.values()),
+        seconds=paces.opening(place)
+        + sum(models.values())
+        + rendering * rounds / len(given)
+        + (last.publish * len(given[-1]) if last else 0.0),
+        size=sum(pace.size * count for pace, count in known),
+        memory=max(pace.memory for pace, _ in known),
     )

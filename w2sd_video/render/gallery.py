@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +59,14 @@ def _card(row: dict[str, Any], folder: Path) -> dict[str, Any]:
         "height": height,
         "small": width < SMALL,
         "label": _label(config),
-        "settings": yaml.safe_dump(_given(settings), sort_keys=False, allow_unicode=True),
+        "settings": _text(json.dumps(settings)),
     }
+
+
+@lru_cache(maxsize=1000)
+def _text(settings: str) -> str:
+    """Settings, given as JSON, for people; most clips of a run have the same."""
+    return yaml.safe_dump(_given(json.loads(settings)), sort_keys=False, allow_unicode=True)
 
 
 def _label(config: dict[str, Any]) -> str:

@@ -10,14 +10,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from w2sd_video.render.config import OWN
-from w2sd_video.render.errors import FolderError, InputError
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.events import Result
-from w2sd_video.render.forecast import Forecast
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.versions import versions
+
+if TYPE_CHECKING:
+    from w2sd_video.render.forecast import Forecast
 
 # What many jobs share is stored once; a row has what is its own.
 SCHEMA = """
@@ -137,8 +139,8 @@ class Ledger:
             self._db = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True)
             self._db.row_factory = sqlite3.Row
             version = self._version()
+            self._check()
             if not read_only:
-                self._check()
                 # A write-ahead log needs all who read it to be on one machine.
                 alone = path.name.startswith("ledger-")
                 self._db.execute(f"PRAGMA journal_mode = {'DELETE' if alone else 'WAL'}")
@@ -208,7 +210,7 @@ class Ledger:
         if result.path is None:
             values: dict[str, Any] = {"state": "failed", "error": result.error}
         else:
-            status = result.path.stat()
+            size, modified = result.published or _as_it_is(result.path)
             values = {
                 "state": "done",
                 "error": None,
@@ -219,8 +221,8 @@ class Ledger:
                 "plan": cost.plan,
                 "device": cost.device,
                 "versions": json.dumps(versions()),
-                "size": status.st_size,
-                "modified": status.st_mtime_ns,
+                "size": size,
+                "modified": modified,
             }
         values["updated"] = time.time()
         columns = ", ".join(f"{column} = ?" for column in values)
@@ -231,11 +233,9 @@ class Ledger:
 
     def seen(self, job: Job, path: Path) -> None:
         """Record a file's size and time anew: it was looked at, and is whole."""
-        status = path.stat()
         with self._transaction():
             self._db.execute(
-                "UPDATE jobs SET size = ?, modified = ? WHERE id = ?",
-                (status.st_size, status.st_mtime_ns, job.id),
+                "UPDATE jobs SET size = ?, modified = ? WHERE id = ?", (*_as_it_is(path), job.id)
             )
 
     def stopped(self, jobs: Iterable[Job]) -> None:
@@ -307,6 +307,9 @@ class Ledger:
                 )
             for run in runs:
                 del run["number"]
+                same = "SELECT 1 FROM runs WHERE began = ? AND place = ?"
+                if self._db.execute(same, (run["began"], run["place"])).fetchone():
+                    continue  # killed when it had been taken over, and its file was still there
                 columns, marks = ", ".join(run), ", ".join("?" * len(run))
                 self._db.execute(
                     f"INSERT INTO runs ({columns}) VALUES ({marks})", tuple(run.values())
@@ -371,9 +374,15 @@ class Ledger:
         except BaseException as error:
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                raise FolderError(f"{self.path}: {error}") from error
+            if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
+                raise RunError(f"{self.path}: {error}") from error
             raise
+
+
+def _as_it_is(path: Path) -> tuple[int, int]:
+    """Size and time of a file."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _number(db: sqlite3.Connection, settings: str) -> int:

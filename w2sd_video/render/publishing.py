@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from w2sd_video.render.clips import files, publish
-from w2sd_video.render.errors import FolderError
+from w2sd_video.render.errors import RunError
 from w2sd_video.render.events import Event, Result, Stopped
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.versions import versions
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+# The disk is full, or the folder has become read-only, or gone.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+FULL |= {errno.EIO, errno.ESTALE, errno.ENOENT, errno.ENOTDIR}
 
 
 class Publisher:
@@ -61,9 +63,9 @@ class Publisher:
         """Tell what has been written; wait until no more than ``most`` are left to write.
 
         Raises:
-            FolderError: if the folder takes no more.
+            RunError: if the folder takes no more.
         """
-        full: FolderError | None = None
+        full: RunError | None = None
         while self._pending and (
             self._pending[0][1].done() or (most is not None and len(self._pending) > most)
         ):
@@ -72,7 +74,7 @@ class Publisher:
             self._pending.popleft()
             if isinstance(error, OSError) and error.errno in FULL:
                 self._tell(Stopped([job]))
-                full = FolderError(f"{self._folder}: {error.strerror}; the rest is left to render")
+                full = RunError(f"{self._folder}: {error.strerror}; the rest is left to render")
             elif isinstance(error, Exception):
                 self.fail(job, error)
             else:
@@ -85,6 +87,8 @@ class Publisher:
         measured = asdict(clip.cost) | {"warnings": clip.warnings}
         path = publish(self._folder, job, clip.frames, versions(), measured)
         size = sum(file.stat().st_size for file in files(self._folder, job).values())
+        status = path.stat()
+        published = status.st_size, status.st_mtime_ns
         taken = clip.cost.seconds | {"publish": round(time.perf_counter() - start, 3)}
         cost = replace(clip.cost, seconds=taken)
-        return Result(job, path, size=size, cost=cost, warnings=clip.warnings)
+        return Result(job, path, size=size, published=published, cost=cost, warnings=clip.warnings)

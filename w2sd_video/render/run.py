@@ -63,7 +63,7 @@ def run(
         elif isinstance(event, Started):
             ledger.start(event.jobs)
             if tally:
-                tally.started(settings[event.jobs[0].id])
+                tally.started()
         elif isinstance(event, Stopped):
             ledger.stopped(event.jobs)
         else:

@@ -12,6 +12,8 @@ from w2sd_video.render.events import Cost, Result
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.ledger import Entry, Ledger
 
+CHUNK = 500  # clips that are recorded together
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -48,8 +50,11 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
     failed = 0
     for job in jobs:
         entry = entries.get(job.id)
-        if entry is None and f"{job.name}.json" in files and (known := _found(folder, job)):
+        unrecorded = entry is None or entry.state in ("queued", "running")
+        if unrecorded and f"{job.name}.json" in files and (known := _found(folder, job)):
             adopted.append(known)
+            if len(adopted) == CHUNK:
+                _adopt(adopted, ledger)
             continue
         if entry is None:
             reason = "changed" if job.name in names else "new"
@@ -65,15 +70,23 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
         if reason:
             why[reason] += 1
             todo.append(job)
-    if adopted:
-        ledger.add(result.job for result in adopted)
-        for result in adopted:
-            ledger.ended(result)
+    _adopt(adopted, ledger)
     return Standing(todo, why, len(jobs) - len(todo) - failed, failed)
 
 
+def _adopt(found: list[Result], ledger: Ledger) -> None:
+    """Record clips that were not, and empty the list."""
+    ledger.add(result.job for result in found)
+    for result in found:
+        ledger.ended(result)
+    found.clear()
+
+
 def _found(folder: Path, job: Job) -> Result | None:
-    """A job's clip of which no ledger knows: one was lost, or the files come from elsewhere."""
+    """A job's clip of which no ledger knows.
+
+    The run was killed when it had been written and not yet recorded, or a ledger was lost.
+    """
     from w2sd_video.render.clips import files, is_whole
 
     paths = files(folder, job)
@@ -83,7 +96,10 @@ def _found(folder: Path, job: Job) -> Result | None:
             return None
         known = {field.name: said[field.name] for field in fields(Cost) if field.name in said}
         size = sum(path.stat().st_size for path in paths.values())
-        return Result(job, next(iter(paths.values())), size=size, cost=Cost(**known))
+        cost = Cost(**known)
+        if not isinstance(cost.seconds, dict):
+            return None
+        return Result(job, next(iter(paths.values())), size=size, cost=cost)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -21,7 +21,8 @@ def stoppable(say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        say("stopping after this step; once more to stop at once")
+        with suppress(RuntimeError):  # in the middle of another line
+            say("stopping after this step; once more to stop at once")
 
     def check() -> None:
         if asked:

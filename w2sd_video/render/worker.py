@@ -53,15 +53,20 @@ class Clip:
 
 
 class Worker:
-    """Holds one loaded pipeline at a time and renders batches with it."""
+    """Holds one loaded pipeline at a time and renders batches with it.
 
-    def __init__(self) -> None:
+    Args:
+        share: of the device's free memory that it may use.
+    """
+
+    def __init__(self, share: float = 1.0) -> None:
+        self._share = share
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._key: Any = None
         self._pipe: Any = None
         self._stock: dict[str, Any] = {}  # components that a configuration may replace
         self._denoisers: dict[ModelRef, Any] = {}
-        self._fit = Fit(self.device)
+        self._fit = Fit(self.device, share)
         self._encodings = Encodings()  # of the model that is loaded
         self._fitting: set[tuple[str, int]] = set()  # batches that the plan in force is for
 
@@ -185,7 +190,7 @@ class Worker:
             self._fit.release()
             self._key, self._pipe, self._denoisers = None, None, {}
             self._fitting.clear()
-            self._fit, self._encodings = Fit(self.device), Encodings()
+            self._fit, self._encodings = Fit(self.device, self._share), Encodings()
             log.info("loading %s", model.id)
             pipe = self._pipe = load_pipeline(model)
             pipe.set_progress_bar_config(disable=True)

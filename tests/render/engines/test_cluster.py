@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from w2sd_video.render.engines import cluster
 from w2sd_video.render.engines.cluster import Cluster
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.events import Result, Step
@@ -26,14 +28,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def nodes() -> Iterator[Any]:
     """A cluster whose head renders nothing, and one node that does."""
-    cluster = Nodes(
-        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-    )
-    cluster.add_node(num_cpus=1)
-    cluster.connect()
-    yield cluster
+    made = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    made.add_node(num_cpus=1)
+    made.connect()
+    yield made
     ray.shutdown()
-    cluster.shutdown()
+    made.shutdown()
 
 
 def test_nodes_come_and_go(nodes: Any, tiny: Path, tmp_path: Path, here: dict[str, bytes]) -> None:
@@ -82,5 +82,40 @@ def test_bad_input_is_told_as_such(nodes: Any, tiny: Path, tmp_path: Path) -> No
     with (
         open_folder(tmp_path) as ledger,
         pytest.raises(InputError, match=r"^f: scheduler.timestep_spacin: DDIMScheduler has no"),
+    ):
+        run(jobs, tmp_path, ledger, lambda step: None, lambda result: None, Cluster())
+
+
+def test_a_folder_that_nodes_do_not_see(
+    nodes: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_token", lambda folder: nullcontext("not-there"))
+    with (
+        open_folder(tmp_path) as ledger,
+        pytest.raises(InputError, match=r"can't be seen from .*; take a folder that all nodes"),
+    ):
+        run(listed(tiny), tmp_path, ledger, lambda step: None, lambda result: None, Cluster())
+
+
+def test_a_node_with_other_versions(
+    nodes: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = cluster.versions()
+    monkeypatch.setattr(cluster, "versions", lambda: there | {"torch": "1.0"})
+    with (
+        open_folder(tmp_path) as ledger,
+        pytest.raises(InputError, match=r"has torch .*, and this machine has not"),
+    ):
+        run(listed(tiny), tmp_path, ledger, lambda step: None, lambda result: None, Cluster())
+
+
+def test_weights_by_a_relative_path(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny.parent)
+    jobs = listed(Path(f"./{tiny.name}"))
+    with (
+        open_folder(tmp_path) as ledger,
+        pytest.raises(InputError, match="has to be an absolute path, the same on all nodes"),
     ):
         run(jobs, tmp_path, ledger, lambda step: None, lambda result: None, Cluster())

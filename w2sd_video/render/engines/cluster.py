@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,14 +15,18 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.events import Event
-from w2sd_video.render.jobs import Job
+from w2sd_video.render.jobs import Job, references
 from w2sd_video.render.paces import Place
+from w2sd_video.render.versions import versions
 
 from .crew import Gone, Message, Refused, lead
 from .serving import Inbox, serve
 
+log = logging.getLogger(__name__)
+
+NO_ROOM = 20.0  # seconds without a worker, until it is said
 LISTEN = 1.0  # seconds that a worker waits for something to tell before it says: nothing
 
 
@@ -51,6 +58,11 @@ class Cluster:
         check: Callable[[], None],
     ) -> None:
         given = list(batches)
+        for settings in {id(batch[0].settings): batch[0].settings for batch in given}.values():
+            for place, _ in references(settings.config):
+                if Path(place).exists() and not Path(place).is_absolute():
+                    message = f"'{place}' has to be an absolute path, the same on all nodes"
+                    raise InputError(message, "--engine ray")
         with _connected(), _token(folder) as token:
             most = min(self.place.workers or len(given), len(given))
             crew = _Crew(folder.absolute(), token, most)
@@ -63,19 +75,25 @@ class Cluster:
 @contextmanager
 def _connected() -> Iterator[None]:
     """A connection to the cluster; one that is there already is left as it is."""
+    # Else, under `uv run`, it would send the whole working folder to every node.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     import ray
 
-    if ray.is_initialized():
-        yield
-        return
+    ours = not ray.is_initialized()
+    if ours:
+        try:
+            ray.init(logging_level=logging.ERROR, log_to_driver=False)
+        except Exception as error:  # of many kinds
+            raise InputError(
+                f"no connection to the Ray cluster: {_why(error)}", "--engine"
+            ) from None
     try:
-        ray.init(logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise InputError(f"no connection to the Ray cluster: {error}", "--engine") from None
-    try:
         yield
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        raise RunError(f"the Ray cluster has gone: {_why(error)}") from None
     finally:
-        ray.shutdown()
+        if ours:
+            ray.shutdown()
 
 
 @contextmanager
@@ -106,15 +124,17 @@ class _Crew:
         self._kind = ray.remote(**wanted, max_concurrency=3)(Actor)
         self._actors: dict[int, Any] = {}
         self._listening: dict[Any, int] = {}  # by the reference that is waited for
+        self._giving: dict[Any, int] = {}  # likewise
         self._heard: set[int] = set()
         self._stopping = False
+        self._begun: float | None = time.monotonic()
         self._last = 0
-        for _ in range(min(room, most)):
+        for _ in range(min(max(room, 1), most)):
             self._hire()
 
     def _hire(self) -> None:
         worker = self._last = self._last + 1
-        actor = self._kind.remote(self._folder, self._token)
+        actor = self._kind.remote(self._folder, self._token, versions())
         self._actors[worker] = actor
         self._listening[actor.listen.remote()] = worker
 
@@ -125,21 +145,36 @@ class _Crew:
         all_there = len(self._heard) == len(self._actors)
         if all_there and len(self._actors) < self._most and not self._stopping:
             self._hire()
-        heard, _ = ray.wait(list(self._listening), num_returns=1, timeout=seconds)
-        for reference in heard:
-            worker = self._listening.pop(reference)
+        waited = [*self._listening, *self._giving]
+        ended, _ = ray.wait(waited, num_returns=len(waited), timeout=0)
+        ended = ended or ray.wait(waited, num_returns=1, timeout=seconds)[0]
+        for reference in ended:
+            listened = reference in self._listening
+            worker = (self._listening if listened else self._giving).pop(reference)
+            if worker not in self._actors:
+                continue
             try:
-                messages = ray.get(reference)
+                messages: list[Message] = ray.get(reference) or []
             except ray.exceptions.RayError as error:
                 messages = [Gone(_why(error))]
             self._heard.add(worker)
             for message in messages:
+                if isinstance(message, Refused):
+                    self._most = max(1, len(self._actors) - 1)  # another would be no better
                 if isinstance(message, Gone):
                     self._end(worker)
                 told.append((worker, message))
-            if worker in self._actors:
+            if listened and worker in self._actors:
                 self._listening[self._actors[worker].listen.remote()] = worker
+        self._tell_if_there_is_no_room()
         return told
+
+    def _tell_if_there_is_no_room(self) -> None:
+        if self._heard:
+            self._begun = None
+        elif self._begun is not None and time.monotonic() - self._begun > NO_ROOM:
+            self._begun = None
+            log.warning("no worker could be started yet: the cluster has no room, or is far away")
 
     def _end(self, worker: int) -> None:
         import ray
@@ -149,7 +184,7 @@ class _Crew:
             ray.kill(self._actors.pop(worker))
 
     def give(self, worker: int, batch: list[Job]) -> None:
-        self._actors[worker].give.remote(batch)
+        self._giving[self._actors[worker].give.remote(batch)] = worker
 
     def stop(self) -> None:
         self._stopping = True
@@ -170,21 +205,29 @@ class _Crew:
 
 
 def _why(error: Exception) -> str:
-    """The first line that says something."""
+    """The line that says something: the first, or below a trace the last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return lines[-1] if any(line.startswith("File ") for line in lines) else lines[0]
 
 
 class Actor:
     """A worker process on a node."""
 
-    def __init__(self, folder: Path, token: str) -> None:
+    def __init__(self, folder: Path, token: str, wanted: dict[str, str]) -> None:
         self._inbox, self._outbox = Inbox(), SimpleQueue[Message]()
+        host = socket.gethostname()
+        problem = None
         if not (folder / token).is_file():
-            import socket
-
-            text = f"can't be seen from {socket.gethostname()}; take a folder that all nodes share"
-            self._outbox.put(Refused(InputError(text, str(folder))))
+            text = f"can't be seen from {host}; take a folder that all nodes share"
+            problem = InputError(text, str(folder))
+        elif other := [f"{k} {v}" for k, v in versions().items() if v != wanted.get(k)]:
+            text = f"{host} has {', '.join(other)}, and this machine has not"
+            problem = InputError(text, "--engine ray")
+        if problem:
+            self._outbox.put(Refused(problem))
+            self._outbox.put(Gone())
             return
         arguments = folder, self._inbox, self._outbox.put
         threading.Thread(target=self._serve, args=arguments, daemon=True).start()

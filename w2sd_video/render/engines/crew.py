@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from w2sd_video.render.errors import FolderError, InputError
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.events import Event, Result, Stopped
 from w2sd_video.render.jobs import Job
 
@@ -35,7 +35,7 @@ class Said:
 class Refused:
     """A worker can't render a batch, or write what it made, and neither could another."""
 
-    error: InputError | FolderError
+    error: InputError | RunError
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def lead(
             check()
             leader.go_on()
         leader.end()
-    except (KeyboardInterrupt, InputError, FolderError):
+    except (KeyboardInterrupt, InputError, RunError):
         leader.end()
         raise
     finally:
@@ -97,9 +97,8 @@ class _Leader:
         self._heard: deque[tuple[int, Message]] = deque()
         self._idle: deque[int] = deque()
         self._given: dict[int, dict[str, Job]] = {}  # to a worker, and not yet told of
-        self._latest: dict[int, set[str]] = {}  # ids of what was given last: that it renders
         self._deaths: Counter[str] = Counter()  # by job
-        self._known: set[int] = set()  # workers that have been ready
+        self._known: set[int] = set()  # workers that have been ready, and live
         self._stillborn = 0
         self._ending = False
 
@@ -109,18 +108,30 @@ class _Leader:
 
     def go_on(self) -> None:
         self._hear()
-        while self._idle and self._batches:
-            worker, batch = self._idle.popleft(), self._batches.popleft()
-            self._given.setdefault(worker, {}).update({job.id: job for job in batch})
-            self._latest[worker] = {job.id for job in batch}
-            self._crew.give(worker, batch)
+        for worker in list(self._idle):
+            if self._batches and not self._waits(worker, self._batches[0]):
+                self._idle.remove(worker)
+                batch = self._batches.popleft()
+                self._given.setdefault(worker, {}).update({job.id: job for job in batch})
+                self._crew.give(worker, batch)
+
+    def _waits(self, worker: int, batch: list[Job]) -> bool:
+        """Whether a worker that still writes files has to finish them before it gets a batch.
+
+        What workers have died with is rendered and written alone, so that no other clip is
+        taken for the cause.
+        """
+        unfinished = self._given.get(worker, {})
+        return bool(unfinished) and any(
+            self._deaths[job_id] for job_id in (*unfinished, *(job.id for job in batch))
+        )
 
     def end(self) -> None:
         """Let the steps under way come to their end; what is finished is kept."""
         self._ending = True
         self._batches.clear()
         self._crew.stop()
-        while self._crew.living:
+        while self._crew.living or self._heard:
             self._hear()
 
     def put_back(self) -> None:
@@ -129,16 +140,20 @@ class _Leader:
             self._tell(Stopped(given))
 
     def _hear(self) -> None:
-        self._heard.extend(self._crew.messages(PATIENCE))
+        if self._crew.living:
+            self._heard.extend(self._crew.messages(PATIENCE))
         while self._heard:
             worker, message = self._heard.popleft()
             if isinstance(message, Ready):
                 self._known.add(worker)
+                self._stillborn = 0
                 self._idle.append(worker)
             elif isinstance(message, Said):
                 log.log(message.level, "%s", message.text)
             elif isinstance(message, Refused):
-                if not self._ending:
+                if self._known - {worker} and worker not in self._known:
+                    log.warning("a worker is left out: %s", message.error)
+                elif not self._ending:
                     raise message.error
             elif isinstance(message, Gone):
                 self._left(worker, message.why)
@@ -153,16 +168,16 @@ class _Leader:
             self._idle.remove(worker)
         if why and worker not in self._known and not self._ending:
             self._stillborn += 1
-            if self._stillborn >= DEATHS:
-                raise RuntimeError(f"workers can't start: {why}")
+            if self._stillborn >= DEATHS and not self._known:
+                raise RunError(f"workers can't start: {why}")
+        self._known.discard(worker)
         jobs = list(self._given.pop(worker, {}).values())
         if not jobs:
             return
         self._tell(Stopped(jobs))
         if not why or self._ending:
             return
-        blamed = self._latest.pop(worker)  # others were rendered, and not yet written
-        self._deaths.update(job.id for job in jobs if job.id in blamed)
+        self._deaths.update(job.id for job in jobs)
         again = [job for job in jobs if self._deaths[job.id] < DEATHS]
         for job in jobs:
             if job not in again:

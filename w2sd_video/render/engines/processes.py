@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -42,6 +43,7 @@ class Processes:
         given = list(batches)
         crew = _Crew(folder, min(self.place.workers or 1, len(given)))
         try:
+            crew.begin()
             lead(crew, given, tell, check)
         finally:
             crew.close()
@@ -58,14 +60,17 @@ class _Crew:
         self._stopping = False
         self._places: dict[int, int] = {}  # by worker; the one who replaces another takes its place
         self._last = 0
-        for place in range(workers):
+
+    def begin(self) -> None:
+        for place in range(self._workers):
             self._hire(place)
 
     def _hire(self, place: int) -> None:
         ours, theirs = self._context.Pipe()
         arguments = theirs, self._folder, place, self._workers
         process = self._context.Process(target=_work, args=arguments, daemon=True)
-        process.start()
+        with _without_interrupts():
+            process.start()
         theirs.close()
         worker = self._last = self._last + 1
         self._pipes[worker], self._processes[worker] = ours, process
@@ -82,6 +87,8 @@ class _Crew:
             except (EOFError, OSError):
                 message = Gone(self._end(worker))
             if isinstance(message, Gone):
+                if worker in self._processes:
+                    self._end(worker)
                 pipe.close()
                 del self._pipes[worker]
                 if not self._stopping:
@@ -91,8 +98,9 @@ class _Crew:
 
     def _end(self, worker: int) -> str:
         """How a process that has closed its pipe ended."""
-        process = self._processes[worker]
+        process = self._processes.pop(worker)
         process.join(PATIENCE)
+        process.kill()
         code = process.exitcode
         if code is not None and code < 0:
             return f"process {process.pid}, by signal {signal.Signals(-code).name}"
@@ -113,13 +121,26 @@ class _Crew:
         return len(self._pipes)
 
     def close(self) -> None:
-        """None is left; those that were told to stop have done so, as long as it is not hasty."""
-        for process in self._processes.values():
-            process.join(PATIENCE if self._stopping else 0)
+        """None is left. One whose pipe is closed has ended, or is about to."""
+        for worker, process in self._processes.items():
+            process.join(0 if worker in self._pipes else PATIENCE)
             process.kill()
             process.join()
         for pipe in self._pipes.values():
             pipe.close()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """A process that is started in it knows of no Ctrl-C until it chooses to."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def cores_each(workers: int) -> int:
@@ -138,14 +159,16 @@ def _work(pipe: Connection, folder: Path, place: int, workers: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
+    devices = 1
     if torch.cuda.is_available():
-        torch.cuda.set_device(place % torch.cuda.device_count())
+        devices = torch.cuda.device_count()
+        torch.cuda.set_device(place % devices)
 
     def send(message: Message) -> None:
         with sending:
             pipe.send(message)
 
-    serve(folder, inbox, send)
+    serve(folder, inbox, send, share=1 / math.ceil(workers / devices))
 
 
 def _listen(pipe: Connection, inbox: Inbox) -> None:

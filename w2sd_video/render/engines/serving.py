@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 
-from w2sd_video.render.errors import FolderError, InputError
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.events import Event, Step
 from w2sd_video.render.jobs import Job
 
@@ -27,11 +27,17 @@ class Inbox:
         self.stop = Flag()
 
 
-def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None]) -> None:
-    """Render until told to stop; then end after the step under way."""
+def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None], share: float = 1.0) -> None:
+    """Render until told to stop; then end after the step under way.
+
+    Args:
+        share: of its device's free memory that this worker may use.
+    """
     quiet()
     logging.basicConfig(handlers=[_Forward(send)], level=logging.WARNING, force=True)
-    from .station import Station  # imports torch, which heeds what was set before
+    from w2sd_video.render.worker import Worker  # imports torch, which heeds what was set before
+
+    from .station import Station
 
     def tell(event: Event) -> None:
         send(event)
@@ -39,7 +45,7 @@ def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None]) -> None:
             raise KeyboardInterrupt
 
     try:
-        with Station(folder, tell) as station:
+        with Station(folder, tell, Worker(share)) as station:
             send(Ready())
             while not inbox.stop.is_set():
                 try:
@@ -49,7 +55,7 @@ def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None]) -> None:
                     continue
                 station.render(batch)
                 send(Ready())
-    except (InputError, FolderError) as error:
+    except (InputError, RunError) as error:
         send(Refused(error))
     except KeyboardInterrupt:
         pass

@@ -29,11 +29,8 @@ class Station:
         worker: one that may have the model loaded already.
     """
 
-    def __init__(
-        self, folder: Path, tell: Callable[[Event], None], worker: Worker | None = None
-    ) -> None:
-        self._tell = tell
-        self._worker = worker or Worker()
+    def __init__(self, folder: Path, tell: Callable[[Event], None], worker: Worker) -> None:
+        self._tell, self._worker = tell, worker
         self._publisher = Publisher(folder, tell)
 
     def __enter__(self) -> Station:

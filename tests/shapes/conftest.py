@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from w2sd_video.shapes import train
 from w2sd_video.shapes.clips import encode_clips
 from w2sd_video.shapes.optimize import Stage, Team
+from w2sd_video.shapes.recipe import Recipe
 from w2sd_video.shapes.vae import train_vae
 
-DATA = train.Recipe(
+DATA = Recipe(
     vae=Stage(steps=4, batch=2, rate=1e-3),
     image=Stage(steps=4, batch=2, rate=1e-3),
     video=Stage(steps=4, batch=1, rate=1e-3),
+    binding=Stage(steps=2, batch=1, rate=1e-3),
     clips=4,
     stills=2,
     alone=2,

@@ -13,7 +13,9 @@ from diffusers import AnimateDiffPipeline, StableDiffusionPipeline
 from safetensors.torch import load_file
 
 from w2sd_video.shapes import models, train
+from w2sd_video.shapes.binding import choice, swapped
 from w2sd_video.shapes.clips import FIRST, Clips, scenes_of
+from w2sd_video.shapes.denoiser import Denoiser, begin_video
 from w2sd_video.shapes.export import export_unet
 from w2sd_video.shapes.optimize import Team
 from w2sd_video.shapes.vae import normalize
@@ -39,7 +41,9 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_stage_leaves_a_checkpoint(trained: Path) -> None:
     found = {str(p.relative_to(trained)) for p in trained.rglob("*.safetensors")}
     stages = {
-        f"{who}/{stage}.safetensors" for who in ("strong", "weak") for stage in ("image", "video")
+        f"{who}/{stage}.safetensors"
+        for who in ("strong", "weak")
+        for stage in ("image", "video", "binding")
     }
     assert found == stages | {"vae.safetensors"}
 
@@ -47,7 +51,7 @@ def test_every_stage_leaves_a_checkpoint(trained: Path) -> None:
 def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train.Denoiser.loss
+    whole = Denoiser.loss
     calls = 0
 
     def interrupted(self: object, *args: object) -> torch.Tensor:
@@ -60,13 +64,13 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     # A checkpoint after every step, as if each took minutes.
     clock = iter(range(0, 10**6, 1000))
     monkeypatch.setattr("w2sd_video.shapes.optimize.time.monotonic", lambda: next(clock))
-    monkeypatch.setattr(train.Denoiser, "loss", interrupted)
+    monkeypatch.setattr(Denoiser, "loss", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train.train(tmp_path, DATA, 0.5, 1, silent)
     assert (tmp_path / "strong" / "video.safetensors").exists()
-    monkeypatch.setattr(train.Denoiser, "loss", whole)
+    monkeypatch.setattr(Denoiser, "loss", whole)
     train.train(tmp_path, DATA, 0.5, 1, silent)
-    for file in ("vae", "strong/image", "strong/video", "weak/video"):
+    for file in ("vae", "strong/image", "strong/binding", "weak/binding"):
         expected = load_file(trained / f"{file}.safetensors")
         got = load_file(tmp_path / f"{file}.safetensors")
         assert expected.keys() == got.keys()
@@ -91,7 +95,7 @@ def test_the_first_clips_show_one_thing(data: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Clips, "draw", noted)
     clips = Clips(np.load(data / "clips.npy"), scenes)
-    denoiser = train.Denoiser(DATA, torch.device("cpu"))
+    denoiser = Denoiser(DATA, torch.device("cpu"))
     train.train_video(denoiser, clips, DATA, data, Team(), silent)
     assert shown == [1, 1, 2, 2]
 
@@ -109,8 +113,8 @@ def test_a_still_shows_the_side_that_its_caption_tells() -> None:
 
 
 def test_the_video_unet_is_the_image_unet_and_motion_modules() -> None:
-    denoiser = train.Denoiser(DATA, torch.device("cpu"))
-    video, _ = train.begin_video(denoiser, DATA)
+    denoiser = Denoiser(DATA, torch.device("cpu"))
+    video, _ = begin_video(denoiser, DATA)
     own = {id(p) for p in denoiser.unet.parameters()}
     for name, p in video.named_parameters():
         assert (id(p) in own) != ("motion_modules" in name), name
@@ -137,7 +141,7 @@ def test_exported_weights_load_in_unmodified_pipelines(exported: Path, variant: 
 
 
 def test_exported_weights_are_the_averaged_ones(trained: Path, exported: Path) -> None:
-    averages = load_file(trained / "strong" / "video.safetensors")
+    averages = load_file(trained / "strong" / "binding.safetensors")
     shipped = load_file(exported / "unet" / "diffusion_pytorch_model.safetensors")
     assert {t.dtype for t in shipped.values()} == {torch.float16}
     for key, tensor in shipped.items():
@@ -166,3 +170,19 @@ def test_normalizing_latents_changes_no_picture() -> None:
     assert torch.allclose(after.mean.std((0, 2, 3)), torch.ones(4), atol=1e-4)
     shape = (1, 4, 1, 1)
     assert torch.allclose(after.std, before.std / std.view(shape), rtol=1e-4)
+
+
+def test_the_last_clips_are_of_two_that_go_different_ways() -> None:
+    clips = Clips(np.zeros((60, 1)), scenes_of(60, 0))
+    pairs = clips.of_two_directions()
+    assert 10 < len(pairs.scenes) < 40
+    assert len(pairs.latents) == len(pairs.scenes)
+    for scene in pairs.scenes:
+        a, b = scene.things
+        assert a.direction != b.direction
+        c, d = swapped(scene).things
+        assert (c.direction, d.direction) == (b.direction, a.direction)
+        assert (c.color, c.shape, d.color, d.shape) == (a.color, a.shape, b.color, b.shape)
+    even = choice(torch.ones(2), torch.ones(2)).item()
+    assert choice(torch.ones(2), torch.tensor([1.1, 1.1])).item() < 0.01 < even
+    assert even < choice(torch.tensor([1.1, 1.1]), torch.ones(2)).item()

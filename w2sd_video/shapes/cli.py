@@ -34,7 +34,7 @@ def train(
     """Train a model and its weak partner, and first their VAE; run again to resume."""
     from dataclasses import replace
 
-    from .train import Recipe
+    from .recipe import Recipe
 
     data = replace(Recipe(), seed=seed)
     if model == "unet":

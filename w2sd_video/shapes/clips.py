@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,14 @@ class Clips:
 
     def of_one_thing(self) -> Clips:
         """Only the clips that show a single object."""
-        rows = [i for i, scene in enumerate(self.scenes) if len(scene.things) == 1]
+        return self._those(lambda scene: len(scene.things) == 1)
+
+    def of_two_directions(self) -> Clips:
+        """Only the clips of two objects that go different ways."""
+        return self._those(lambda scene: len({thing.direction for thing in scene.things}) == 2)
+
+    def _those(self, wanted: Callable[[Scene], bool]) -> Clips:
+        rows = [i for i, scene in enumerate(self.scenes) if wanted(scene)]
         return Clips(self.latents[rows], [self.scenes[row] for row in rows])
 
 

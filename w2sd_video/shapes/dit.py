@@ -18,10 +18,11 @@ from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from . import models
 from .clips import Clips, encode_clips
+from .denoiser import GRAMMAR
 from .grammar import Grammar
 from .loss import velocity_loss
 from .optimize import Run, Say, Stage, Team, fit, together
-from .train import GRAMMAR, Recipe
+from .recipe import Recipe
 from .vae import train_vae
 from .world import FRAMES
 

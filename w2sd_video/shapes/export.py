@@ -17,9 +17,10 @@ from pathlib import Path
 from w2sd_video.pipelines.dit_moe import DiTMoEPipeline
 
 from . import models, moe
+from .denoiser import Denoiser, begin_video
 from .dit import DitRecipe, VideoDit
 from .optimize import Run, Stage, Team
-from .train import Denoiser, Recipe, begin_video
+from .recipe import Recipe
 from .vae import load_vae
 
 UNET = {
@@ -56,8 +57,8 @@ def export_unet(folder: Path, weights: Path) -> None:
         for partner, variant in PARTNERS:
             denoiser = Denoiser(recipe, team.device)
             video, groups = begin_video(denoiser, recipe)
-            stage = replace(recipe.video, steps=0)
-            Run("video", stage, groups, folder / partner, team).take_averages()
+            stage = replace(recipe.binding, steps=0)
+            Run("binding", stage, groups, folder / partner, team).take_averages()
             adapter = models.make_motion_adapter()
             motion = {k: v for k, v in video.state_dict().items() if "motion_modules" in k}
             adapter.load_state_dict(motion)

@@ -16,7 +16,7 @@ from . import models
 from .clips import Clips, encode_clips
 from .loss import velocity_loss
 from .optimize import Run, Say, Stage, Team, fit, together
-from .train import Recipe
+from .recipe import Recipe
 from .vae import train_vae
 from .world import BACKGROUNDS, COLORS, SHAPES, Scene, Thing
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import yaml
 
 from w2sd_video.render.engines.processes import Processes
 from w2sd_video.render.errors import InputError
@@ -111,3 +117,74 @@ def test_bad_input_is_told_as_such(tiny: Path, tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         assert {row["state"] for row in ledger.rows()} == {"queued"}
     assert not workers()
+
+
+RENDER = """
+import sys
+from w2sd_video.cli import render_main
+if __name__ == "__main__":
+    sys.argv = ["render", *sys.argv[1:]]
+    render_main()
+"""
+
+
+@pytest.fixture
+def started(tiny: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Starts ``render`` as a program, with two workers and clips of so many steps."""
+    (tmp_path / "l.txt").write_text("\n".join(PROMPTS))
+    (tmp_path / "render.py").write_text(RENDER)
+
+    def start(steps: int) -> subprocess.Popen[str]:
+        config = listed(tiny, num_inference_steps=steps)[0].config
+        settings = config.model_dump(mode="json", exclude={"prompt", "seed", "name"})
+        (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
+        ask = ["render.py", "l.txt", "-c", "c.yaml", "-o", "out", "--workers", "2", "--json"]
+        return subprocess.Popen(
+            [sys.executable, *ask], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
+
+    return start
+
+
+def wait_for(run: subprocess.Popen[str], event: str) -> dict[str, Any]:
+    assert run.stdout
+    for line in run.stdout:
+        told: dict[str, Any] = json.loads(line)
+        if told["event"] == event:
+            return told
+    raise AssertionError(f"no {event}")
+
+
+def test_a_second_ctrl_c_ends_it_at_once(started: Any, tmp_path: Path) -> None:
+    run = started(900)
+    wait_for(run, "step")
+    children = psutil.Process(run.pid).children()
+    run.send_signal(signal.SIGINT)
+    assert wait_for(run, "note")["message"].startswith("stopping after this step")
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=30)
+    assert run.returncode == 130
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive
+    with Ledger(tmp_path / "out" / "ledger.sqlite") as ledger:
+        assert {row["state"] for row in ledger.rows()} == {"queued"}
+
+
+def test_a_killed_run_leaves_no_one_behind(
+    started: Any, tmp_path: Path, here: dict[str, bytes]
+) -> None:
+    """And the next one goes on where it was."""
+    run = started(3)
+    wait_for(run, "done")
+    children = psutil.Process(run.pid).children()
+    assert children
+    run.kill()
+    run.wait()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    again = started(3)
+    told = wait_for(again, "begin")
+    assert told["skipped"] >= 1
+    assert wait_for(again, "end")["failed"] == 0
+    assert again.wait(60) == 0
+    assert pixels(tmp_path / "out") == here

@@ -118,7 +118,7 @@ def test_it_runs_with_tiny_weights(
         rows[0].data["reflection"] = {"weak": {"prompt": "a circle"}}
     jobs = plan([read_config(name), Layer(small, "small")], rows, baseline=True).jobs
     clips = [worker.Worker().render([job], lambda step: None)[0] for job in jobs]
-    assert [clip.evaluations for clip in clips] == [job.cost for job in jobs]
+    assert [clip.cost.evaluations for clip in clips] == [job.cost for job in jobs]
     if name != "allegro":  # the tiny one's VAE paints all gray
         assert (clips[0].frames != clips[1].frames).any()
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+from w2sd_video.render.errors import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
 
 app = typer.Typer(
     name="w2sd-video",

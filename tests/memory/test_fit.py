@@ -44,6 +44,12 @@ def near(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).abs().max() <= 1e-5 * b.abs().max())
 
 
+def test_a_share_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = type("Free", (), {"available": 1000 * KIB})
+    monkeypatch.setattr("psutil.virtual_memory", lambda: free)
+    assert Fit("cpu", share=0.25)._free() == Fit("cpu")._free() // 4
+
+
 def test_what_cannot_be_told_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gates of a mixture of experts choose shapes by what they compute."""
     monkeypatch.setattr(Fit, "_apart", True)

@@ -59,7 +59,7 @@ def test_a_full_disk_ends_the_run(
 LIMITED = """
 import resource, sys
 from w2sd_video.render.engines import station  # torch writes files of its own before
-resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, 700_000))
 from w2sd_video.cli import render_main
 sys.argv = ["render", *sys.argv[1:]]
 render_main()
@@ -67,19 +67,45 @@ render_main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
-def test_files_that_can_not_grow(tiny: Path, tmp_path: Path) -> None:
-    """As on a full disk, writing fails in the middle: of a clip, and of the ledger."""
-    job = planned(tiny, ["a"])[0]
-    settings = job.config.model_dump(mode="json", exclude={"prompt", "seed", "name"})
+def test_a_clip_that_can_not_be_written_to_its_end(tiny: Path, tmp_path: Path) -> None:
+    """As on a full disk: a small clip still fits, a large one does not, and nothing of it stays."""
+    large = {"height": 256, "width": 256, "num_frames": 16, "output": {"crf": 0}}
+    config = planned(tiny, ["a"], num_inference_steps=1, **large)[0].config
+    settings = config.model_dump(mode="json", exclude={"prompt", "seed", "name"})
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
-    (tmp_path / "l.txt").write_text("a\nb\n")
-    ask = [sys.executable, "-c", LIMITED, "l.txt", "-c", "c.yaml", "-o", "out"]
+    (tmp_path / "l.csv").write_text("prompt,height,width,num_frames\na,16,16,4\nb,,,\n")
+    ask = [sys.executable, "-c", LIMITED, "l.csv", "-c", "c.yaml", "-o", "out"]
     done = subprocess.run(ask, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode in (1, 2), done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert done.stderr.startswith("error: out")
-    assert [p.name for p in (tmp_path / "out").rglob("*.part")] == []
-    assert [p.name for p in (tmp_path / "out" / "clips").iterdir()] == []
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == "error: out: File too large; the rest is left to render\n"
+    assert done.stdout.splitlines()[-1].startswith("interrupted: 1 rendered, 1 left")
+    found = sorted(p.name for p in (tmp_path / "out" / "clips").iterdir())
+    assert found == ["a-s0.json", "a-s0.mp4"]
+    assert states(tmp_path / "out") == {"a-s0": "done", "b-s0": "queued"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
+def test_a_ledger_that_can_not_be_written(tiny: Path, tmp_path: Path) -> None:
+    settings = planned(tiny, ["a"])[0].config.model_dump(mode="json", exclude={"prompt", "seed"})
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "l.txt").write_text("a\n")
+    limited = LIMITED.replace("700_000", "3_000")
+    ask = [sys.executable, "-c", limited, "l.txt", "-c", "c.yaml", "-o", "out"]
+    done = subprocess.run(ask, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: out/ledger.sqlite: can't be used as a ledger:")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_clip_that_was_written_and_not_recorded(tiny: Path, tmp_path: Path) -> None:
+    """The run was killed in between; it is not rendered again."""
+    jobs = planned(tiny, ["a", "b"], baseline=False)
+    render(jobs, tmp_path)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.add(jobs)
+        ledger.start(jobs[:1])
+    assert render(jobs, tmp_path) == []
+    assert states(tmp_path) == {"a-s0": "done", "b-s0": "done"}
 
 
 def test_a_lost_ledger_is_made_from_the_clips(tiny: Path, tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from w2sd_video.render import expand
 from w2sd_video.render.dry_run import tell
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.errors import OK, InputError
 from w2sd_video.render.jobs import plan
 from w2sd_video.render.layers import Layer, nested, scalar
 from w2sd_video.render.prompts import read_prompts
+from w2sd_video.render.quiet import quiet
 from w2sd_video.render.resolve import read_config, resolve
 from w2sd_video.render.shards import Shard
 
@@ -57,6 +58,7 @@ def render_list(request: Request) -> int:
     Raises:
         InputError: for the first thing wrong with any of it.
     """
+    quiet()
     layers = [read_config(request.config), *request.options]
     resolved = resolve(layers)
     combinations = expand.sweeps(request.sweeps)
@@ -67,7 +69,7 @@ def render_list(request: Request) -> int:
         planned = replace(planned, jobs=request.shard.of(planned.jobs))
     if request.dry_run:
         tell(planned, request)
-        return 0
+        return OK
     given = {
         "prompts": request.prompts,
         "config": request.config,

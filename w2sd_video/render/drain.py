@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
-import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from w2sd_video.render.engines import Engine, choose
 from w2sd_video.render.engines.here import Here
-from w2sd_video.render.errors import InputError, RunError
+from w2sd_video.render.errors import INTERRUPTED, OK, SOME_FAILED, InputError, RunError
 from w2sd_video.render.events import Result
 from w2sd_video.render.folder import open_folder, write_settings
 from w2sd_video.render.forecast import Forecast, forecast
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 
     from w2sd_video.render.command import Request
 
-OK, SOME_FAILED, INTERRUPTED = 0, 1, 130  # 2, bad input, is an InputError
-
 
 @dataclass
 class Outcome:
@@ -46,20 +42,20 @@ class Outcome:
     verified: int = 0
     different: int = 0
     interrupted: bool = False
-    full: bool = False  # the folder takes no more
+    broken_off: bool = False  # for no fault of a clip, see RunError
 
     @property
     def code(self) -> int:
         """The exit code."""
         if self.interrupted:
             return INTERRUPTED
-        wrong = self.failed or self.failed_before or self.different or self.full
+        wrong = self.failed or self.failed_before or self.different or self.broken_off
         return SOME_FAILED if wrong else OK
 
     def __str__(self) -> str:
         counts = asdict(self)
-        full, interrupted = counts.pop("full"), counts.pop("interrupted")
-        begin = "interrupted: " if full or interrupted else ""
+        ended = [counts.pop(how) for how in ("interrupted", "broken_off")]
+        begin = "interrupted: " if any(ended) else ""
         told = (f"{n} {what}" for what, n in counts.items() if n or what == "rendered")
         return begin + ", ".join(told).replace("_", " ")
 
@@ -72,8 +68,6 @@ def drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
     """
     engine = choose(request.engine, request.workers)
     report = reporter(request.as_json)
-    if not sys.warnoptions:  # what libraries warn of is for their developers
-        warnings.simplefilter("ignore")
     logging.basicConfig(handlers=[_Tell(report)], level=logging.WARNING, force=True)
     stem = "stdin" if request.prompts == "-" else Path(request.prompts).stem
     folder = request.folder or Path("renders") / stem
@@ -94,7 +88,7 @@ def drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
         except KeyboardInterrupt:
             outcome.interrupted = True
         except RunError as error:
-            outcome.full = True
+            outcome.broken_off = True
             report.say("error", str(error))
         finally:
             report.close()

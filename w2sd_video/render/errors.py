@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# Exit codes of the command line.
+OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
 
 class InputError(Exception):
     """Something the user gave can't be used: one line naming file, line and key.

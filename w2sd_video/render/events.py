@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,3 +80,4 @@ class Stopped:
 
 
 Event = Started | Step | Result | Stopped
+Tell = Callable[[Event], None]

@@ -6,7 +6,6 @@ import errno
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from w2sd_video.render.clips import files, publish
 from w2sd_video.render.errors import RunError
-from w2sd_video.render.events import Event, Result, Stopped
+from w2sd_video.render.events import Result, Stopped, Tell
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.versions import versions
 
@@ -35,7 +34,7 @@ class Publisher:
     the thread that calls.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[Event], None]) -> None:
+    def __init__(self, folder: Path, tell: Tell) -> None:
         self._folder, self._tell = folder, tell
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._pending: deque[tuple[Job, Future[Result]]] = deque()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,8 +43,6 @@ def run(
     """
     if not jobs:
         return
-    for library in ("TRANSFORMERS", "DIFFUSERS"):  # what matters to a user is said here
-        os.environ.setdefault(f"{library}_VERBOSITY", "error")
     from w2sd_video.render.calls import check as check_call  # these import torch
     from w2sd_video.render.engines.station import blaming
     from w2sd_video.render.loading import pipeline_class

@@ -27,7 +27,7 @@ from .world import FRAMES, Scene
 NOISY = (780, 1000)  # timesteps at which the caption decides
 SHARPNESS = 100.0  # of the choice, in units of the error
 WEIGHT = 0.1  # of the choice
-BESIDE = 2  # clips of the stage before, so that nothing is forgotten
+BESIDE = 5  # clips of the stage before: with two only, colors flickered and things changed places
 
 
 def swapped(scene: Scene) -> Scene:
@@ -69,8 +69,8 @@ def train_binding(
             out = video(noisy.repeat(2, 1, 1, 1, 1), times.repeat(2), each).sample
         target = denoiser.scheduler.get_velocity(x, noise, times).repeat(2, 1, 1, 1, 1)
         right, wrong = ((out.float() - target) ** 2).mean(dim=(1, 2, 3, 4)).chunk(2)
-        told = 0.6 * right.mean() + WEIGHT * choice(right, wrong) + grammar
+        told = 0.3 * right.mean() + WEIGHT * choice(right, wrong) + grammar
         beside = denoiser.moving(video, clips, rng, BESIDE)
-        return told + 0.4 * beside + 0.25 * denoiser.stills(clips, rng, recipe.stills)
+        return told + 0.7 * beside + 0.25 * denoiser.stills(clips, rng, recipe.stills)
 
     fit(run, recipe.seed, loss_of, say)

@@ -14,7 +14,7 @@ class Recipe:
     vae: Stage = Stage(steps=7000, batch=8, rate=1.5e-3)
     image: Stage = Stage(steps=8000, batch=32, rate=6e-4, average=0.999)
     video: Stage = Stage(steps=5600, batch=8, rate=8e-4)
-    binding: Stage = Stage(steps=1200, batch=6, rate=5e-4, average=0.995)
+    binding: Stage = Stage(steps=1200, batch=3, rate=5e-4, average=0.995)
     clips: int = 10_000  # rendered and encoded once; every third shows one object
     stills: int = 16  # frames beside every batch of clips, to keep the image model alive
     alone: int = 700  # first steps of the video stage, on clips of one thing

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
+from ray.cluster_utils import Cluster as Nodes
 
 from w2sd_video.render.engines import cluster
 from w2sd_video.render.engines.cluster import Cluster
@@ -18,9 +20,6 @@ from w2sd_video.render.ledger import Ledger
 from w2sd_video.render.run import run
 
 from .listed import listed, pixels
-
-ray = pytest.importorskip("ray")
-from ray.cluster_utils import Cluster as Nodes  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

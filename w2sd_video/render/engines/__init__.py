@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.events import Event
+from w2sd_video.render.events import Tell
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.paces import Place
 
-Name = Literal["local", "ray"]
-NAMES: tuple[Name, ...] = ("local", "ray")
+NAMES = ("local", "ray")
+Batches = Iterable[list[Job]]
+Check = Callable[[], None]
 
 
 class Engine(Protocol):
@@ -25,13 +26,7 @@ class Engine(Protocol):
 
     place: Place
 
-    def __call__(
-        self,
-        batches: Iterable[list[Job]],
-        folder: Path,
-        tell: Callable[[Event], None],
-        check: Callable[[], None],
-    ) -> None:
+    def __call__(self, batches: Batches, folder: Path, tell: Tell, check: Check) -> None:
         """Render.
 
         Args:

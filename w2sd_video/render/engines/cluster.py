@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,11 +16,12 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from w2sd_video.render.errors import InputError, RunError
-from w2sd_video.render.events import Event
+from w2sd_video.render.events import Tell
 from w2sd_video.render.jobs import Job, references
 from w2sd_video.render.paces import Place
 from w2sd_video.render.versions import versions
 
+from . import Batches, Check
 from .crew import Gone, Message, Refused, lead
 from .serving import Inbox, serve
 
@@ -50,13 +51,7 @@ class Cluster:
             )
         self.place = Place("ray", workers)
 
-    def __call__(
-        self,
-        batches: Iterable[list[Job]],
-        folder: Path,
-        tell: Callable[[Event], None],
-        check: Callable[[], None],
-    ) -> None:
+    def __call__(self, batches: Batches, folder: Path, tell: Tell, check: Check) -> None:
         given = list(batches)
         for settings in {id(batch[0].settings): batch[0].settings for batch in given}.values():
             for place, _ in references(settings.config):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from w2sd_video.render.errors import InputError, RunError
-from w2sd_video.render.events import Event, Result, Stopped
+from w2sd_video.render.events import Event, Result, Stopped, Tell
 from w2sd_video.render.jobs import Job
+
+from . import Batches, Check
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +70,7 @@ class Crew(Protocol):
         ...
 
 
-def lead(
-    crew: Crew,
-    batches: Iterable[list[Job]],
-    tell: Callable[[Event], None],
-    check: Callable[[], None],
-) -> None:
+def lead(crew: Crew, batches: Batches, tell: Tell, check: Check) -> None:
     """Have a crew render batches: whoever is ready gets the next. See ``Engine``."""
     leader = _Leader(crew, deque(batches), tell)
     try:
@@ -90,9 +86,7 @@ def lead(
 
 
 class _Leader:
-    def __init__(
-        self, crew: Crew, batches: deque[list[Job]], tell: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, crew: Crew, batches: deque[list[Job]], tell: Tell) -> None:
         self._crew, self._batches, self._tell = crew, batches, tell
         self._heard: deque[tuple[int, Message]] = deque()
         self._idle: deque[int] = deque()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from w2sd_video.render.events import Event, Step
-from w2sd_video.render.jobs import Job
+from w2sd_video.render.events import Event, Step, Tell
 from w2sd_video.render.paces import Place
+
+from . import Batches, Check
 
 if TYPE_CHECKING:
     from w2sd_video.render.worker import Worker
@@ -27,13 +27,7 @@ class Here:
 
         return Worker()
 
-    def __call__(
-        self,
-        batches: Iterable[list[Job]],
-        folder: Path,
-        tell: Callable[[Event], None],
-        check: Callable[[], None],
-    ) -> None:
+    def __call__(self, batches: Batches, folder: Path, tell: Tell, check: Check) -> None:
         from .station import Station
 
         def told(event: Event) -> None:

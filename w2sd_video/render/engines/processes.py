@@ -7,16 +7,17 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from w2sd_video.render.events import Event
+from w2sd_video.render.events import Tell
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.paces import Place
 
+from . import Batches, Check
 from .crew import Gone, Message, lead
 from .serving import Inbox, serve
 
@@ -33,13 +34,7 @@ class Processes:
     def __init__(self, workers: int) -> None:
         self.place = Place("local", workers)
 
-    def __call__(
-        self,
-        batches: Iterable[list[Job]],
-        folder: Path,
-        tell: Callable[[Event], None],
-        check: Callable[[], None],
-    ) -> None:
+    def __call__(self, batches: Batches, folder: Path, tell: Tell, check: Check) -> None:
         given = list(batches)
         crew = _Crew(folder, min(self.place.workers or 1, len(given)))
         try:

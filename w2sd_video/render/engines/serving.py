@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -13,6 +11,7 @@ from threading import Event as Flag
 from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.events import Event, Step
 from w2sd_video.render.jobs import Job
+from w2sd_video.render.quiet import quiet
 
 from .crew import Gone, Message, Ready, Refused, Said
 
@@ -60,13 +59,6 @@ def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None], share: fl
     except KeyboardInterrupt:
         pass
     send(Gone())
-
-
-def quiet() -> None:
-    """What matters to a user is said by the run; what libraries warn of is for developers."""
-    for library in ("TRANSFORMERS", "DIFFUSERS"):
-        os.environ.setdefault(f"{library}_VERBOSITY", "error")
-    warnings.simplefilter("ignore")
 
 
 class _Forward(logging.Handler):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.events import Event, Started, Step, Stopped
+from w2sd_video.render.events import Started, Step, Stopped, Tell
 from w2sd_video.render.jobs import Job
 from w2sd_video.render.layers import guilty
 from w2sd_video.render.publishing import Publisher
@@ -29,7 +28,7 @@ class Station:
         worker: one that may have the model loaded already.
     """
 
-    def __init__(self, folder: Path, tell: Callable[[Event], None], worker: Worker) -> None:
+    def __init__(self, folder: Path, tell: Tell, worker: Worker) -> None:
         self._tell, self._worker = tell, worker
         self._publisher = Publisher(folder, tell)
 
@@ -37,13 +36,8 @@ class Station:
         self._publisher.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._publisher.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._publisher.__exit__()
 
     def render(self, batch: list[Job]) -> None:
         """Render a batch; its files may still be written when this returns.

@@ -15,10 +15,8 @@ DATA = Recipe(
     vae=Stage(steps=4, batch=2, rate=1e-3),
     image=Stage(steps=4, batch=2, rate=1e-3),
     video=Stage(steps=4, batch=1, rate=1e-3),
-    binding=Stage(steps=2, batch=1, rate=1e-3),
     clips=4,
     stills=2,
-    alone=2,
 )
 
 

@@ -66,6 +66,8 @@ def test_paths_stay_inside_and_apart_and_go_where_the_caption_says(things: int) 
         if things == 2:
             gap = np.linalg.norm(centres[:, 0] - centres[:, 1], axis=-1)
             assert gap.min() > radii.sum()
+            first, second = centres.mean(axis=0).sum(axis=-1)
+            assert first < second  # named in reading order
 
 
 def test_a_clip_depends_on_its_generator_alone() -> None:

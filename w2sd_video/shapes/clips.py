@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from . import models
+from .loss import bf16
 from .optimize import Say, Team
 from .world import FRAMES, SIZE, Scene, draw, sample_clip, sample_paths, sample_scene
 
@@ -72,14 +72,7 @@ class Clips:
 
     def of_one_thing(self) -> Clips:
         """Only the clips that show a single object."""
-        return self._those(lambda scene: len(scene.things) == 1)
-
-    def of_two_directions(self) -> Clips:
-        """Only the clips of two objects that go different ways."""
-        return self._those(lambda scene: len({thing.direction for thing in scene.things}) == 2)
-
-    def _those(self, wanted: Callable[[Scene], bool]) -> Clips:
-        rows = [i for i, scene in enumerate(self.scenes) if wanted(scene)]
+        rows = [i for i, scene in enumerate(self.scenes) if len(scene.things) == 1]
         return Clips(self.latents[rows], [self.scenes[row] for row in rows])
 
 
@@ -105,10 +98,10 @@ def encode_clips(
         for index in range(team.rank, count, team.size):
             rng = np.random.default_rng([seed, 2, index])
             frames = to_model(sample_clip(scenes[index], rng)).to(team.device)
-            with torch.no_grad():
+            with torch.no_grad(), bf16(team.device):
                 # The mean: the decoder was trained to bear the little noise around it.
                 latents = vae.encode(frames).latent_dist.mean
-            store[index] = latents.cpu().numpy().astype(np.float16)
+            store[index] = latents.float().cpu().numpy().astype(np.float16)
             if team.rank == 0 and time.monotonic() - shown > 20:
                 say(f"clips: {index}/{count} encoded")
                 shown = time.monotonic()

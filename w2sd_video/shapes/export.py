@@ -11,7 +11,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from w2sd_video.pipelines.dit_moe import DiTMoEPipeline
@@ -57,8 +56,7 @@ def export_unet(folder: Path, weights: Path) -> None:
         for partner, variant in PARTNERS:
             denoiser = Denoiser(recipe, team.device)
             video, groups = begin_video(denoiser, recipe)
-            stage = replace(recipe.binding, steps=0)
-            Run("binding", stage, groups, folder / partner, team).take_averages()
+            Run("video", Stage(0, 0, 0.0), groups, folder / partner, team).take_averages()
             adapter = models.make_motion_adapter()
             motion = {k: v for k, v in video.state_dict().items() if "motion_modules" in k}
             adapter.load_state_dict(motion)

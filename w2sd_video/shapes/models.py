@@ -13,7 +13,7 @@ from .world import BACKGROUNDS, COLORS, DIRECTIONS, FRAMES, SHAPES, SIZE
 
 LATENT_CHANNELS = 4
 LATENT_SIZE = SIZE // 4
-UNET_CHANNELS = (48, 96, 128)
+UNET_CHANNELS = (32, 64, 128)
 TEXT_WIDTH = 128
 TEXT_LENGTH = 32
 
@@ -83,7 +83,7 @@ def make_unet() -> UNet2DConditionModel:
         block_out_channels=UNET_CHANNELS,
         layers_per_block=1,
         cross_attention_dim=TEXT_WIDTH,
-        attention_head_dim=2,  # diffusers' name for the number of heads
+        attention_head_dim=4,  # diffusers' name for the number of heads
         norm_num_groups=16,
     )
 
@@ -92,6 +92,8 @@ def make_motion_adapter() -> MotionAdapter:
     return MotionAdapter(
         block_out_channels=UNET_CHANNELS,
         motion_layers_per_block=1,
+        # The finest level moves nothing: there frames are painted, one by one.
+        motion_transformer_layers_per_block=(0, 1, 1),
         motion_mid_block_layers_per_block=1,
         motion_num_attention_heads=2,
         motion_norm_num_groups=16,

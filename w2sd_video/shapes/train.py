@@ -15,7 +15,6 @@ import numpy as np
 from diffusers import UNetMotionModel
 from torch import Tensor, nn
 
-from .binding import train_binding
 from .clips import Clips, encode_clips
 from .denoiser import Denoiser, begin_video
 from .optimize import Run, Say, Team, fit, together
@@ -39,7 +38,7 @@ def train_image(
 
 def train_video(
     denoiser: Denoiser, clips: Clips, recipe: Recipe, folder: Path, team: Team, say: Say
-) -> tuple[UNetMotionModel, list[tuple[nn.Module, float]]]:
+) -> UNetMotionModel:
     """Stage 2: a motion adapter on clips, and everything else at a lower rate.
 
     The image UNet stays part of the video UNet (the very same modules) and sees single
@@ -48,24 +47,21 @@ def train_video(
     """
     video, groups = begin_video(denoiser, recipe)
     run = Run("video", recipe.video, groups, folder, team)
-    single = clips.of_one_thing()
 
     def loss_of(rng: np.random.Generator) -> Tensor:
-        # What a direction is shows soonest where there is one thing to move.
-        source = single if run.step < recipe.alone else clips
-        moving = denoiser.moving(video, source, rng, recipe.video.batch)
+        moving = denoiser.moving(video, clips, rng, recipe.video.batch)
         still = denoiser.stills(clips, rng, recipe.stills)
         return moving + still * recipe.stills / (recipe.video.batch * FRAMES) * 2
 
     fit(run, recipe.seed, loss_of, say)
-    return video, groups
+    return video
 
 
 # --- the whole run ----------------------------------------------------------------------
 
 
 def train(folder: Path, recipe: Recipe, weak: float, processes: int, say: Say) -> None:
-    """Run all stages of the strong model, then of its weak partner; resumes by itself.
+    """Run all stages of the weak partner, then of the strong model; resumes by itself.
 
     Args:
         folder: where checkpoints and encoded clips live, about 0.5 GB.
@@ -79,10 +75,9 @@ def train(folder: Path, recipe: Recipe, weak: float, processes: int, say: Say) -
 def _work(team: Team, folder: Path, recipe: Recipe, weak: float, say: Say) -> None:
     vae = train_vae(recipe.vae, recipe.seed, folder, team, say)
     clips = encode_clips(vae, recipe.clips, recipe.seed, folder, team, say)
-    for partner, plan in (("strong", recipe), ("weak", recipe.shortened(weak))):
+    for partner, plan in (("weak", recipe.shortened(weak)), ("strong", recipe)):
         where = folder / partner
         where.mkdir(exist_ok=True)
         denoiser = Denoiser(plan, team.device)
         train_image(denoiser, clips, plan, where, team, say)
-        video, groups = train_video(denoiser, clips, plan, where, team, say)
-        train_binding(denoiser, video, groups, clips, plan, where, team, say)
+        train_video(denoiser, clips, plan, where, team, say)

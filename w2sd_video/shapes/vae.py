@@ -17,6 +17,9 @@ from .loss import bf16
 from .optimize import Run, Say, Stage, Team, fit
 from .world import SIZE
 
+WHOLE = 0.85  # of the steps see crops, the others whole frames
+PRIOR = 1e-4  # what the distance from a normal distribution counts
+
 
 def train_vae(stage: Stage, seed: int, folder: Path, team: Team, say: Say) -> AutoencoderKL:
     torch.manual_seed(seed)
@@ -27,7 +30,7 @@ def train_vae(stage: Stage, seed: int, folder: Path, team: Team, say: Say) -> Au
 
     def loss_of(rng: np.random.Generator) -> Tensor:
         # Crops around objects teach more per pixel; whole frames come last.
-        whole = run.step > 0.75 * stage.steps
+        whole = run.step > WHOLE * stage.steps
         frames = random_frames(rng, stage.batch, SIZE if whole else SIZE // 2)
         frames = frames.to(team.device)
         with bf16(team.device):
@@ -39,7 +42,7 @@ def train_vae(stage: Stage, seed: int, folder: Path, team: Team, say: Say) -> Au
         edges = sum(F.l1_loss(back.diff(dim=d), frames.diff(dim=d)) for d in (2, 3))
         # Per number, not per image; enough to keep latents smooth and near unit scale.
         prior = posterior.kl().mean() / posterior.mean[0].numel()
-        return error + 0.5 * edges + 4e-4 * prior
+        return error + 0.5 * edges + PRIOR * prior
 
     fit(run, seed, loss_of, say)
     if team.rank == 0 and not (folder / "latents.json").exists():

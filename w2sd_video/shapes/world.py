@@ -4,6 +4,9 @@ One or two flat shapes move at constant speed over a plain background. Everythin
 caption says can be read back from the pixels (``score.py``), so a text-to-video model
 trained on this world can be graded without any other model.
 
+Of two things the caption names first the one further up and to the left, as people describe
+what they see in reading order.
+
 A clip is ``(FRAMES, SIZE, SIZE, 3)`` uint8. Coordinates are pixels, y pointing down.
 """
 
@@ -39,6 +42,9 @@ DIRECTIONS: dict[str, tuple[int, int]] = {
     "up": (0, -1),
     "down": (0, 1),
 }
+
+# How much further up and to the left, in pixels of both together, the first of two things is.
+AHEAD = 12.0
 
 # Of every prompt the world knows, one in HOLD_OUT is kept from training.
 HOLD_OUT = 8
@@ -112,8 +118,8 @@ def sample_paths(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a radius and a straight path for each thing; things never touch.
 
-    Each path lies a little towards the side it comes from, so that a single frame already
-    hints at the direction.
+    The first of two is ``AHEAD`` of the other. Each path lies a little towards the side it
+    comes from, so that a single frame already hints at the direction.
 
     Returns:
         centres ``(frames, things, 2)`` as (x, y), and radii ``(things,)``, in pixels.
@@ -135,8 +141,9 @@ def sample_paths(
             centres[:, i] = middle + steps[:, None] * speed * heading
         if n == 1:
             return centres, radii
-        gap = np.linalg.norm(centres[:, 0] - centres[:, 1], axis=-1).min()
-        if gap >= 1.15 * radii.sum() + 2.0:
+        apart = centres[:, 1] - centres[:, 0]
+        clear = np.linalg.norm(apart, axis=-1).min() >= 1.15 * radii.sum() + 2.0
+        if clear and apart.sum(axis=-1).mean() >= AHEAD:
             return centres, radii
 
 

@@ -56,11 +56,24 @@ def test_a_full_disk_ends_the_run(
     assert render(jobs, tmp_path) == ["blue-s0", "ring-s0"]
 
 
+# The second clip's files may only have so many bytes.
 LIMITED = """
 import resource, sys
-from w2sd_video.render.engines import station  # torch writes files of its own before
-resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, 700_000))
 from w2sd_video.cli import render_main
+from w2sd_video.render import publishing
+
+publish, published = publishing.publish, []
+
+def limited(*args):
+    most = 8_000 if published else -1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, -1))
+    try:
+        published.append(publish(*args))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+    return published[-1]
+
+publishing.publish = limited
 sys.argv = ["render", *sys.argv[1:]]
 render_main()
 """
@@ -68,8 +81,8 @@ render_main()
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
 def test_a_clip_that_can_not_be_written_to_its_end(tiny: Path, tmp_path: Path) -> None:
-    """As on a full disk: a small clip still fits, a large one does not, and nothing of it stays."""
-    large = {"height": 256, "width": 256, "num_frames": 16, "output": {"crf": 0}}
+    """As on a full disk: what is there of the clip does not stay."""
+    large = {"height": 32, "width": 32, "num_frames": 16, "output": {"crf": 0}}
     config = planned(tiny, ["a"], num_inference_steps=1, **large)[0].config
     settings = config.model_dump(mode="json", exclude={"prompt", "seed", "name"})
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
@@ -84,13 +97,23 @@ def test_a_clip_that_can_not_be_written_to_its_end(tiny: Path, tmp_path: Path) -
     assert states(tmp_path / "out") == {"a-s0": "done", "b-s0": "queued"}
 
 
+# From the start.
+NO_ROOM = """
+import resource, sys
+from w2sd_video.render.engines import station  # torch writes files of its own before
+resource.setrlimit(resource.RLIMIT_FSIZE, (3_000, 3_000))
+from w2sd_video.cli import render_main
+sys.argv = ["render", *sys.argv[1:]]
+render_main()
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
 def test_a_ledger_that_can_not_be_written(tiny: Path, tmp_path: Path) -> None:
     settings = planned(tiny, ["a"])[0].config.model_dump(mode="json", exclude={"prompt", "seed"})
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
     (tmp_path / "l.txt").write_text("a\n")
-    limited = LIMITED.replace("700_000", "3_000")
-    ask = [sys.executable, "-c", limited, "l.txt", "-c", "c.yaml", "-o", "out"]
+    ask = [sys.executable, "-c", NO_ROOM, "l.txt", "-c", "c.yaml", "-o", "out"]
     done = subprocess.run(ask, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("error: out/ledger.sqlite: can't be used as a ledger:")

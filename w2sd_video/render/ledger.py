@@ -165,7 +165,7 @@ class Ledger:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     def _migrate(self) -> None:
-        with self._transaction():
+        with _atomically(self._db):
             version = self._version()  # as it is now that no other process can change it
             if version < SCHEMA_VERSION:
                 MIGRATIONS[version](self._db)
@@ -360,17 +360,27 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """BEGIN IMMEDIATE … COMMIT: the write lock comes first, so that it is waited for."""
+        """All or nothing; what the disk refuses ends the run."""
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
+            with _atomically(self._db):
+                yield
+        except sqlite3.Error as error:
             if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
                 raise RunError(f"{self.path}: {error}") from error
             raise
+
+
+@contextmanager
+def _atomically(db: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE … COMMIT: the write lock comes first, so that it is waited for."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
 
 
 def _as_it_is(path: Path) -> tuple[int, int]:

@@ -1,0 +1,1 @@
+"""Scoring clips, and comparing runs honestly."""

@@ -1,0 +1,118 @@
+"""``DIR/eval.sqlite``: what every metric says of every clip, kept as it comes.
+
+A score belongs to a file's content, not to its name: a clip that is rendered anew has none, and
+one that is the same keeps its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from w2sd_video.render.errors import InputError
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE scores (
+    clip    TEXT NOT NULL,   -- SHA-256 of the file
+    metric  TEXT NOT NULL,   -- a VBench dimension, or another metric's name
+    source  TEXT NOT NULL,   -- who says so, with its version: "vbench 0.1.5", "shapes 1"
+    value   REAL NOT NULL,
+    scored  REAL NOT NULL,   -- seconds since 1970
+    PRIMARY KEY (clip, metric, source)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one metric says of one clip."""
+
+    clip: str
+    metric: str
+    source: str
+    value: float
+
+
+class Results:
+    """The scores of a folder's clips. Every method commits before it returns.
+
+    Args:
+        folder: of the clips.
+        read_only: for those that only look; a folder without scores then has none.
+
+    Raises:
+        InputError: if the file is not one of ours, or of a newer version.
+    """
+
+    def __init__(self, folder: Path, read_only: bool = False) -> None:
+        self.path = folder / "eval.sqlite"
+        there = self.path.exists()
+        address = ":memory:" if read_only and not there else str(self.path)
+        try:
+            self._db = sqlite3.connect(address, timeout=30, isolation_level=None)
+            version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+            if version == 0:
+                self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = 1; COMMIT;")
+        except sqlite3.Error as error:
+            raise InputError(
+                f"can't be read as scores: {error}; move it away to score anew", str(self.path)
+            ) from None
+        if version > SCHEMA_VERSION:
+            raise InputError("was written by a newer version of w2sd_video", str(self.path))
+
+    def add(self, scores: Iterable[Score]) -> None:
+        """Keep scores; a newer one of the same clip, metric and source takes the older's place."""
+        now = time.time()
+        rows = [(s.clip, s.metric, s.source, float(s.value), now) for s in scores]
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", rows)
+        self._db.execute("COMMIT")
+
+    def of(self, metric: str, source: str) -> dict[str, float]:
+        """Values by clip."""
+        query = "SELECT clip, value FROM scores WHERE metric = ? AND source = ?"
+        return dict(self._db.execute(query, (metric, source)))
+
+    def by_clip(self) -> dict[str, dict[str, float]]:
+        """Values by clip and metric; of several sources the one that scored last."""
+        found: dict[str, dict[str, float]] = {}
+        query = "SELECT clip, metric, value FROM scores ORDER BY scored"
+        for clip, metric, value in self._db.execute(query):
+            found.setdefault(clip, {})[metric] = value
+        return found
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Results:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def digest(file: Path) -> str:
+    """The SHA-256 of a file's content, as ``scores.clip`` has it."""
+    found = hashlib.sha256()  # hashlib.file_digest needs Python 3.11
+    with file.open("rb") as stream:
+        while part := stream.read(1 << 20):
+            found.update(part)
+    return found.hexdigest()
+
+
+def values_of(files: Mapping[str, Path], folder: Path) -> dict[str, dict[str, float]]:
+    """By name of a clip and metric, what is known of these files as they are now."""
+    with Results(folder, read_only=True) as results:
+        found = results.by_clip()
+    return {name: found.get(digest(file), {}) for name, file in files.items()}

@@ -1,0 +1,1 @@
+"""The official VBench, in an environment of its own."""

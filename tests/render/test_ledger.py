@@ -123,7 +123,7 @@ def test_a_ledger_of_version_2_is_taken_on(tmp_path: Path) -> None:
         ledger.add(known)
         ledger.ended(Result(known[0], tmp_path, cost=Cost(7)))
     db = sqlite3.connect(path)
-    for column in ("phases", "plan", "device"):
+    for column in ("phases", "plan", "device", "guidance"):
         db.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
     db.execute("DROP TABLE runs")
     db.execute("PRAGMA user_version = 2")
@@ -133,6 +133,20 @@ def test_a_ledger_of_version_2_is_taken_on(tmp_path: Path) -> None:
         assert [row["evaluations"] for row in ledger.rows()] == [7, None, None]
         ledger.ended(Result(known[1], tmp_path, cost=Cost(7, device="an abacus")))
         assert [row["device"] for row in ledger.rows()] == [None, "an abacus", None]
+
+
+def test_a_ledger_of_version_3_is_taken_on(tmp_path: Path) -> None:
+    path, known = tmp_path / "ledger.sqlite", jobs()
+    with Ledger(path) as ledger:
+        ledger.add(known)
+    db = sqlite3.connect(path)
+    db.execute("ALTER TABLE jobs DROP COLUMN guidance")
+    db.execute("PRAGMA user_version = 3")
+    db.commit()
+    db.close()
+    with Ledger(path) as ledger:
+        ledger.ended(Result(known[0], tmp_path, cost=Cost(7, guidance=4.5)))
+        assert [row["guidance"] for row in ledger.rows()] == [4.5, None, None]
 
 
 def test_runs(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def test_every_clip_is_there_and_recorded(done, tiny: Path) -> None:
             assert row["phases"]["denoise"] > 0
             assert row["plan"].startswith("all weights on the device")
             assert row["device"]
+            # Where a side's guidance is the call's, reflection is some more of it.
+            assert (row["guidance"] is not None) == (row["kind"] == "reflected")
             said = json.loads((folder / "clips" / f"{job.name}.json").read_text())
             assert said["evaluations"] == job.cost
             assert said["plan"].startswith("all weights on the device")

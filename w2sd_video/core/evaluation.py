@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -33,12 +33,15 @@ class Run:
         steps: sampler steps.
         began: ``time.perf_counter()`` before the first evaluation; 0 before there was one.
         ended: after the latest; an accelerator may still be at it.
+        guidance: the effective guidance of each step and clip, ``(b,)`` each, see
+            ``effective.py``; of reflecting calls, where both halves were evaluated.
     """
 
     evaluations: int = 0
     steps: int = 0
     began: float = 0.0
     ended: float = 0.0
+    guidance: list[Tensor] = field(default_factory=list)
 
     def counted(self, forward: Forward, given: Arguments) -> Any:
         """A denoiser's output."""
@@ -129,6 +132,8 @@ class Evaluator:
             output = self.run.counted(forward, given)
             return _changed(output, lambda out: torch.cat([out, out]))
         output = self.run.counted(forward, given)
+        if both:
+            self._keep_halves(*halves.split(_tensors(output)[0], conditional))
         call, scales, scale = self._call, self.guided.scales[denoiser], setting.guidance
 
         def difference(out: Tensor) -> Tensor:
@@ -171,6 +176,8 @@ class Evaluator:
             return output
         scales, scale = self.guided.scales[denoiser], setting.guidance
         pairs = list(zip(held, output, strict=True))
+        if enough is None:
+            self._keep_halves(pairs[0][0].clone(), pairs[0][1])  # cond is overwritten below
         if call.reflected and call.stage is Stage.PAIR:
             results = [halves.difference(c, u, scales) for c, u in pairs]
         elif enough == 1 or scale is None:
@@ -189,6 +196,11 @@ class Evaluator:
         """The setting's arguments that this module takes, of both halves or the conditional."""
         replaced = _known(self.setting.arguments, given)
         return replaced if whole else halves.one_half(replaced, self.family.layout.conditional, 2)
+
+    def _keep_halves(self, cond: Tensor, uncond: Tensor) -> None:
+        """A step's first; but the weak side's are those of another latent."""
+        if self.facade.halves is None and self._call.stage is not Stage.WEAK:
+            self.facade.halves = cond, uncond
 
     def _keep_difference(self, differences: list[Tensor]) -> None:
         facades = (self.facade, *self.facade.twins)

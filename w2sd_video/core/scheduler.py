@@ -21,6 +21,7 @@ from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
 from . import steps
+from .effective import effective_guidance, effective_output
 from .formula import extrapolated, reflected, reflected_official, step_down
 from .reflection import Reflection, Stage
 
@@ -44,11 +45,14 @@ class ReflectingScheduler:
         strength: of a pipeline that starts from a given image or video: the fraction of the
             steps that it takes, the last ones. None takes all.
         on_call: told before each denoiser call which one it is, and None after the last.
+        on_guidance: told the effective guidance ``(b,)`` of each step whose halves are known.
 
     Attributes:
         current, previous: the denoiser call that comes next, and the one that was last.
         guidance_difference: out_s - out_w of a guidance pair, where the final call yields
             both sides' outputs; whoever makes that call puts it here before ``step``.
+        halves: the conditional and the unconditional output at the step's own latent, which
+            whoever makes the calls puts here; None until it is known.
         twins: facades around copies of the inner scheduler (LTX2 steps its audio with one).
 
     Raises:
@@ -75,6 +79,7 @@ class ReflectingScheduler:
         stages: tuple[Stage, ...] | None = None,
         strength: float | None = None,
         on_call: Callable[[Call | None], None] = lambda call: None,
+        on_guidance: Callable[[Tensor], None] | None = None,
     ) -> None:
         steps.check(inner, reflection.mode)
         self.inner = inner
@@ -84,6 +89,7 @@ class ReflectingScheduler:
         self._stages = reflection.stages() if stages is None else stages
         self._strength = strength
         self._on_call = on_call
+        self._on_guidance = on_guidance
         self._calls: list[Call] = []
         self._at = 0
         self._unpushed: Tensor | None = None
@@ -188,6 +194,7 @@ class ReflectingScheduler:
 
     def _forget(self) -> None:
         """Drop what is kept from one call of a step to the next."""
+        self.halves: tuple[Tensor, Tensor] | None = None
         self._x: Tensor | None = None
         self._strong: Tensor | None = None
         self._weak: Tensor | None = None
@@ -246,10 +253,12 @@ class ReflectingScheduler:
     def _final(self, call: Call, given: dict[str, Any]) -> Any:
         """The one call of the inner scheduler's ``step``, with its arguments by name."""
         mode, gap = self.reflection.mode, self.reflection.gap
-        self._carry_push(call, given["sample"])
+        unpushed, self._unpushed = self._unpushed, None
+        self._carry_push(call, given["sample"], unpushed)
         if given.get("timestep_back") is not None:  # CogVideoX-DPM: the step before, not the call
             given["timestep_back"] = self.inner.timesteps[call.step - 1]
         if not call.reflected or mode not in ("cached", "extrapolate"):
+            self._tell_guidance(call, given, unpushed)
             return self.inner.step(**given)
         # Here the final call's output may also be the strong side's, or hold both sides'.
         out = given["model_output"]
@@ -260,7 +269,9 @@ class ReflectingScheduler:
             difference = strong - self._weak
         if mode == "extrapolate":
             given["model_output"] = extrapolated(_wide(out), difference, gap).to(out.dtype)
+            self._tell_guidance(call, given, unpushed)
             return self.inner.step(**given)
+        self._tell_guidance(call, given, unpushed)
         result = self.inner.step(**given)
         if call.step + 1 not in self._down:
             return result
@@ -273,13 +284,25 @@ class ReflectingScheduler:
         result.prev_sample = pushed.to(lower.dtype)
         return result
 
-    def _carry_push(self, call: Call, sample: Tensor) -> None:
+    def _tell_guidance(self, call: Call, given: dict[str, Any], unpushed: Tensor | None) -> None:
+        """Of the step that is about to be taken, if its halves are known."""
+        if self._on_guidance is None or self.halves is None:
+            return
+        out, sample = _wide(given["model_output"]), _wide(given["sample"])
+        cond, uncond = (_wide(half)[:, : sample.shape[1]] for half in self.halves)
+        out = out[:, : sample.shape[1]]  # the rest is a learned variance
+        if out.shape != cond.shape:
+            return  # DiT steps both halves
+        if unpushed is not None and call.step in self._down:
+            out = effective_output(out, sample, unpushed, *self._down[call.step])
+        self._on_guidance(effective_guidance(out, cond, uncond))
+
+    def _carry_push(self, call: Call, sample: Tensor, unpushed: Tensor | None) -> None:
         """Keep UniPC's corrector from undoing the reflection.
 
         It makes the sample anew from the one before, ``k`` times that plus model outputs, so
         the push has to be in that one too.
         """
-        unpushed, self._unpushed = self._unpushed, None
         last = getattr(self.inner, "last_sample", None)
         if unpushed is None or last is None or call.step == self.first:
             return

@@ -124,7 +124,8 @@ class Session:
         inner = pipe.scheduler
         stages = reflection.stages(family.halves, family.direct)
         strength = self.arguments.get("strength")
-        facade = ReflectingScheduler(inner, reflection, stages, strength, self._on_call)
+        log = self.run.guidance.append if family.direct and family.halves else None
+        facade = ReflectingScheduler(inner, reflection, stages, strength, self._on_call, log)
         exit_.enter_context(replaced(pipe, "scheduler", facade))
         exit_.callback(self._tell_steps)
         exit_.callback(lambda: self._leave())

@@ -36,6 +36,8 @@ class Cost:
         peak_memory: bytes, of the accelerator if there is one and else of the process.
         plan: how it was made to fit.
         device: what it was rendered on.
+        guidance: the effective guidance of a reflected clip, a mean over its steps; None where
+            it can't be told (see ``core/effective.py``).
     """
 
     evaluations: int = 0
@@ -43,6 +45,7 @@ class Cost:
     peak_memory: int = 0
     plan: str = ""
     device: str = ""
+    guidance: float | None = None
 
     @property
     def rendering(self) -> float:

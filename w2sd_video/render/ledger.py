@@ -43,6 +43,7 @@ CREATE TABLE jobs (
     peak_memory INTEGER,                     -- bytes
     plan        TEXT,                        -- how it was made to fit
     device      TEXT,
+    guidance    REAL,                        -- effective, of a reflected clip
     versions    TEXT,                        -- JSON
     size        INTEGER,                     -- of the MP4 or PNG as it was published, bytes
     modified    INTEGER,                     -- likewise, nanoseconds since 1970
@@ -96,6 +97,12 @@ def _from_2(db: sqlite3.Connection) -> None:
     for column in ("phases", "plan", "device"):
         db.execute(f"ALTER TABLE jobs ADD COLUMN {column} TEXT")
     _execute(db, RUNS)
+    _from_3(db)
+
+
+def _from_3(db: sqlite3.Connection) -> None:
+    """Version 3 did not know effective guidance."""
+    db.execute("ALTER TABLE jobs ADD COLUMN guidance REAL")
 
 
 # From each older version to this one.
@@ -103,8 +110,9 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     0: lambda db: _execute(db, SCHEMA + RUNS),  # an empty file
     1: _from_1,
     2: _from_2,
+    3: _from_3,
 }
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,7 @@ class Ledger:
                 "peak_memory": cost.peak_memory,
                 "plan": cost.plan,
                 "device": cost.device,
+                "guidance": cost.guidance,
                 "versions": json.dumps(versions()),
                 "size": size,
                 "modified": modified,

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -116,7 +116,8 @@ class Worker:
             pixels = pixels[:, None]
         share, fitted = round(run.evaluations / len(batch)), str(self._fit.plan)
         cost = Cost(share, seconds, self._peak(), fitted, self._device_name())
-        return [Clip(clip, cost, said) for clip, said in zip(pixels, warnings, strict=True)]
+        each = zip(pixels, _guidance(run, len(batch)), warnings, strict=True)
+        return [Clip(clip, replace(cost, guidance=scale), said) for clip, scale, said in each]
 
     def _sample(
         self,
@@ -240,6 +241,14 @@ class Worker:
             return int(psutil.Process().memory_info().peak_wset)
         unit = 1 if sys.platform == "darwin" else 1024
         return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
+
+
+def _guidance(run: Run, clips: int) -> list[float] | list[None]:
+    """Effective guidance of each clip, a mean over steps."""
+    known = [scales for scales in run.guidance if len(scales) == clips]
+    if not known:
+        return [None] * clips
+    return [round(scale, 4) for scale in torch.stack(known).mean(dim=0).tolist()]
 
 
 def _text_encoders(pipe: Any) -> list[Any]:

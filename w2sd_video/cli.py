@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from w2sd_video.render.errors import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED
+from w2sd_video.eval import cli as eval_cli
+from w2sd_video.render.errors import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, InputError
 
 app = typer.Typer(
     name="w2sd-video",
@@ -33,8 +34,15 @@ render_app = typer.Typer(
 
 def render(
     prompts: Annotated[
-        str, typer.Argument(metavar="PROMPTS", help="A .txt, .csv, .jsonl or .yaml list, or -.")
-    ],
+        str | None,
+        typer.Argument(metavar="[PROMPTS]", help="A .txt, .csv, .jsonl or .yaml list, or -."),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SUITE", help="Instead of a list: vbench, vbench:DIMENSION,... or w2sd-200."
+        ),
+    ] = None,
     config: Annotated[
         str, typer.Option("--config", "-c", help="A preset's name or a YAML file.")
     ] = "shapes",
@@ -94,11 +102,17 @@ def render(
     A clip that is there already, whole and with the same settings, is skipped.
     Exit codes: 0 all done, 1 some clips failed, 2 bad input, 130 interrupted.
     """
+    from dataclasses import replace
+
     from w2sd_video.render.command import Request, option_layers, render_list
     from w2sd_video.render.shards import Shard
 
+    if not (prompts or suite):
+        raise InputError("Missing argument 'PROMPTS', or --suite.")
+    if prompts and suite:
+        raise InputError("takes the place of a list; leave one of them out", "--suite")
     request = Request(
-        prompts=prompts,
+        prompts=prompts or "",
         config=config,
         folder=output,
         options=option_layers(samples, seed, set_ or []),
@@ -112,7 +126,26 @@ def render(
         workers=workers,
         as_json=as_json,
     )
+    if suite:
+        # The suite's rows have samples and seeds, a clip each.
+        request = replace(
+            request, options=option_layers(None, None, set_ or []), **_suite(suite, samples, seed)
+        )
     raise typer.Exit(render_list(request))
+
+
+def _suite(text: str, samples: str | None, seed: str | None) -> dict[str, Any]:
+    """What a request has of a suite, by name of the field."""
+    from w2sd_video.eval.vbench.dimensions import LIMIT
+    from w2sd_video.eval.vbench.suite import OFFICIAL, Suite, rows
+
+    suite = Suite.read(text)
+    return {
+        "prompts": suite.name,
+        "suite": str(suite),
+        "rows": rows(suite, samples, seed),
+        "shorter_than": LIMIT if suite.name == OFFICIAL else None,
+    }
 
 
 app.command("render")(render)
@@ -125,6 +158,10 @@ def gallery(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     from w2sd_video.render.gallery import write_gallery
 
     print(write_gallery(folder))
+
+
+app.command("eval")(eval_cli.evaluate)
+app.add_typer(eval_cli.vbench_app, name="vbench")
 
 
 @app.command("status")

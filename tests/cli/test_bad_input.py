@@ -425,7 +425,8 @@ BAD = {
     "name with a slash": (
         {"a.jsonl": b'{"prompt": "a", "name": "../x"}\n'},
         "a.jsonl",
-        "a.jsonl:1: name: '../x' can't be a file name; use at most 100 letters, digits and . _ -",
+        "a.jsonl:1: name: '../x' can't be a file name;"
+        " use at most 220 letters, digits, spaces and . , _ - ' ( )",
     ),
     "reserved name": (
         {"a.jsonl": b'{"prompt": "a", "name": "con"}\n'},
@@ -453,7 +454,7 @@ BAD = {
         "ok.txt --frames 3",
         "No such option: --frames (Possible options: --samples)",
     ),
-    "no list": ({}, "", "Missing argument 'PROMPTS'."),
+    "no list": ({}, "", "Missing argument 'PROMPTS', or --suite."),
 }
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from w2sd_video.render import expand
 from w2sd_video.render.dry_run import tell
 from w2sd_video.render.errors import OK, InputError
-from w2sd_video.render.jobs import plan
-from w2sd_video.render.layers import Layer, nested, scalar
+from w2sd_video.render.jobs import Job, plan
+from w2sd_video.render.layers import Layer, blame, nested, scalar
 from w2sd_video.render.prompts import read_prompts
 from w2sd_video.render.quiet import quiet
 from w2sd_video.render.resolve import read_config, resolve
@@ -22,7 +22,7 @@ class Request:
     """What ``render`` is asked for.
 
     Attributes:
-        prompts: path of the list, or ``-``.
+        prompts: path of the list, or ``-``; of a suite its name.
         config: a preset's name or a YAML file.
         folder: of the run; ``renders/`` and the list's name if None.
         options: what the command line sets, see ``option_layers``.
@@ -35,6 +35,9 @@ class Request:
         engine: where to render, see ``engines.choose``.
         workers: how many processes render side by side.
         as_json: whether to tell it in JSON events.
+        suite: what the rows are of, as ``run.yaml`` is to say it.
+        rows: the list itself, where ``prompts`` is not to be read.
+        shorter_than: seconds that a clip has to stay below.
     """
 
     prompts: str
@@ -50,6 +53,9 @@ class Request:
     engine: str = "local"
     workers: int | None = None
     as_json: bool = False
+    suite: str | None = None
+    rows: Sequence[Layer] | None = None
+    shorter_than: float | None = None
 
 
 def render_list(request: Request) -> int:
@@ -62,9 +68,14 @@ def render_list(request: Request) -> int:
     layers = [read_config(request.config), *request.options]
     resolved = resolve(layers)
     combinations = expand.sweeps(request.sweeps)
-    written = read_prompts(request.prompts)
-    rows = [row for given in written for row in expand.prompts(given)]
+    if request.rows is None:
+        written: Sequence[Layer] = read_prompts(request.prompts)
+        rows = [row for given in written for row in expand.prompts(given)]
+    else:
+        rows = [*(written := request.rows)]
     planned = plan(layers, rows, request.baseline, combinations)
+    if request.shorter_than is not None:
+        _check_lengths(planned.jobs, request.shorter_than)
     if request.shard:
         planned = replace(planned, jobs=request.shard.of(planned.jobs))
     if request.dry_run:
@@ -72,6 +83,7 @@ def render_list(request: Request) -> int:
         return OK
     given = {
         "prompts": request.prompts,
+        "suite": request.suite,
         "config": request.config,
         "baseline": request.baseline,
         "layers": [{"from": layer.file, "settings": layer.data} for layer in layers],
@@ -81,6 +93,24 @@ def render_list(request: Request) -> int:
     from w2sd_video.render.drain import drain
 
     return drain(planned, request, {"given": given, "resolved": resolved.model_dump(mode="json")})
+
+
+def _check_lengths(jobs: Sequence[Job], limit: float) -> None:
+    """See that clips are short enough, as far as their settings say.
+
+    Raises:
+        InputError: for the first that is not.
+    """
+    for job in jobs:
+        config = job.config
+        if config.num_frames and config.num_frames >= limit * config.frame_rate:
+            raise blame(
+                job.layers,
+                f"{config.num_frames} frames at {config.frame_rate:g} fps last"
+                f" {config.num_frames / config.frame_rate:g} s; this suite is for clips shorter"
+                f" than {limit:g} s",
+                ("num_frames",),
+            )
 
 
 def option_layers(samples: str | None, seed: str | None, assignments: list[str]) -> list[Layer]:

@@ -7,6 +7,7 @@ keys are refused by name. The YAML form is this module's classes, nested.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from w2sd_video.render.errors import did_you_mean
 
 MAX_SEEDS = 100_000  # of one prompt; more is a slip of the finger
 SEED_LIMIT = 2**63
+MAX_NAME = 220  # bytes of a clip's name, which a seed and suffixes may follow in a file's 255
 FRAME_RATE = 8.0  # where ``fps`` is not given
 
 DTYPES = ("float32", "float16", "bfloat16")
@@ -98,10 +100,13 @@ def _text(value: str) -> str:
 
 
 def _file_name(value: str) -> str:
-    """A name that is a plain file name on every file system."""
-    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", value) or value.endswith("."):
+    """A name that is a plain file name on every file system, and in a page's links."""
+    plain = re.fullmatch(r"[\w-][\w .,'()-]*", value) and value[-1] not in ". "
+    # Not every file system tells accents from letters with accents.
+    if not (plain and unicodedata.is_normalized("NFC", value) and len(value.encode()) <= MAX_NAME):
         raise ValueError(
-            f"{value!r} can't be a file name; use at most 100 letters, digits and . _ -"
+            f"{value!r} can't be a file name;"
+            f" use at most {MAX_NAME} letters, digits, spaces and . , _ - ' ( )"
         )
     if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", value, re.IGNORECASE):
         raise ValueError(f"{value!r} is a reserved file name on Windows")

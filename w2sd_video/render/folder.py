@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -141,7 +142,10 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 def part_of(path: Path) -> Path:
     """Where this process writes what is to be moved to a place when it is whole."""
-    return path.with_name(f".{path.name}.{socket.gethostname()[:40]}-{os.getpid()}.part")
+    name = path.name
+    if len(name.encode()) > 180:  # file systems take names of 255 bytes
+        name = hashlib.sha256(name.encode()).hexdigest() + path.suffix
+    return path.with_name(f".{name}.{socket.gethostname()[:40]}-{os.getpid()}.part")
 
 
 def write_whole(path: Path, text: str) -> None:

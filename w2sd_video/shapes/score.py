@@ -39,6 +39,7 @@ class _Found:
     size: float
     shape: str
     direction: str | None
+    speed: float
     jitter: float
 
 
@@ -76,6 +77,12 @@ def grade(clip: np.ndarray, scene: Scene) -> Grade:
         everything=float(right_count and right_background and all(attributes)),
         jitter=float(np.nanmean(jitter)) if not np.isnan(jitter).all() else float("nan"),
     )
+
+
+def speed(clip: np.ndarray) -> float:
+    """Mean speed (pixels a frame) of the objects of a clip; NaN where none was found."""
+    _, found = _look(clip)
+    return float(np.mean([seen.speed for seen in found.values()])) if found else float("nan")
 
 
 def summary(grades: Iterable[Grade]) -> dict[str, float]:
@@ -156,7 +163,8 @@ def _describe(mask: np.ndarray, present: np.ndarray, size: float) -> _Found:
     direction = None
     if np.abs(velocity).max() >= _SLOWEST:
         direction = max(DIRECTIONS, key=lambda d: float(np.dot(DIRECTIONS[d], velocity)))
-    return _Found(size, SHAPES[int(np.argmax(overlap))], direction, jitter)
+    speed = float(np.hypot(*velocity))
+    return _Found(size, SHAPES[int(np.argmax(overlap))], direction, speed, jitter)
 
 
 # Area of each shape at radius 1, and where its centroid lies.

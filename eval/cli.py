@@ -1,0 +1,158 @@
+"""``w2sd-video eval`` and ``w2sd-video vbench``: scores of clips, and what takes them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from w2sd_video.render.errors import OK, InputError, did_you_mean
+
+vbench_app = typer.Typer(
+    help="Set up the official VBench, apart from everything else.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+SUITES = ("vbench", "shapes")
+
+Environment = Annotated[
+    Path | None,
+    typer.Option(
+        "--env", metavar="DIR", help="VBench's environment. [default: $W2SD_VBENCH_ENV or cache]"
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Weights. [default: $VBENCH_CACHE_DIR or ~/.cache/vbench]"),
+]
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    suite: Annotated[
+        str, typer.Option(metavar="vbench|shapes", help="Who scores.", show_default=False)
+    ] = "vbench",
+    dimensions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Or all. [default: of the folder's suite, or the paper's + flickering]",
+        ),
+    ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|standard|custom",
+            help="Standard: the official prompts, complete. Custom: any clips.",
+        ),
+    ] = "auto",
+    weights: Weights = None,
+    env: Environment = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="S", min=1, help="Seconds a clip may take until VBench counts as hung."
+        ),
+    ] = 1800.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Score the clips of a folder; those that have a score, and have not changed, keep it.
+
+    Exit codes: 0 all scored, 2 bad input, 3 weights or clips are missing, 4 VBench crashed,
+    5 its result is unusable, 6 it hung, 130 interrupted.
+    """
+    if suite not in SUITES:
+        near = did_you_mean(suite, SUITES)
+        raise InputError(f"unknown suite '{suite}'{near} ({', '.join(SUITES)})", "--suite")
+    if suite == "shapes":
+        if dimensions:
+            raise InputError("means nothing to the suite shapes", "--dimensions")
+        raise typer.Exit(_shapes(folder, as_json))
+    raise typer.Exit(_vbench(folder, dimensions, mode, weights, env, timeout, as_json))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _vbench(
+    folder: Path,
+    listed: str | None,
+    asked_mode: str,
+    weight_folder: Path | None,
+    env: Path | None,
+    timeout: float,
+    as_json: bool,
+) -> int:
+    from rich.console import Console
+    from w2sd_video.eval.vbench import environment, membership, scoring, told, weights
+    from w2sd_video.eval.vbench.dimensions import DEFAULT, chosen
+
+    rendered = membership.rendered_suite(folder)
+    if listed is not None:
+        dimensions = chosen([part.strip() for part in listed.split(",")], "--dimensions")
+    else:
+        dimensions = [*rendered.dimensions] if rendered else chosen(DEFAULT, "")
+    request = scoring.Request(
+        folder=folder,
+        dimensions=dimensions,
+        mode=membership.mode_of(asked_mode, rendered),
+        environment=env or environment.place(),
+        weights=weights.root(weight_folder),
+        silence=timeout,
+    )
+    report = scoring.evaluate(request, _say)
+    if as_json:
+        print(json.dumps(told.as_json(report), ensure_ascii=False))
+    else:
+        Console(highlight=False, soft_wrap=True).print(told.table(report))
+        for line in told.remarks(report):
+            _say(line)
+    return report.code
+
+
+def _shapes(folder: Path, as_json: bool) -> int:
+    from rich.console import Console
+    from w2sd_video.eval.vbench import shapes, told
+
+    report = shapes.evaluate(folder, _say)
+    if as_json:
+        print(json.dumps(told.shapes_as_json(report)))
+    else:
+        Console(highlight=False, soft_wrap=True).print(told.shapes_table(report))
+    return OK
+
+
+@vbench_app.command()
+def setup(env: Environment = None) -> None:
+    """Make VBench's environment, or finish one: about 6 GB."""
+    from w2sd_video.eval.vbench import environment
+
+    state = environment.setup(env or environment.place(), _say)
+    for name, reason in environment.report(state):
+        print(f"{'-- ' if reason else 'ok '} {name:24} {reason}".rstrip())
+    print(f"{len(state.available)} of {len(state.dimensions)} dimensions can be imported")
+
+
+@vbench_app.command("doctor")
+def vbench_doctor(env: Environment = None, weights: Weights = None) -> None:
+    """Say which dimensions can be scored here, and what the others lack."""
+    from w2sd_video.eval.vbench import environment
+    from w2sd_video.eval.vbench import weights as files
+    from w2sd_video.eval.vbench.errors import NOT_THERE
+
+    folder, state = environment.opened(env or environment.place())
+    root = files.root(weights)
+    print(f"environment {folder}\nweights     {root}")
+    ready = 0
+    for name, reason in environment.report(state):
+        lacking = [reason] if reason else files.missing(name, root)
+        ready += not lacking
+        print(f"{'-- ' if lacking else 'ok '} {name:24} {lacking[0] if lacking else ''}".rstrip())
+        for line in lacking[1:]:
+            print(f"    {'':24} {line}")
+    print(f"{ready} of {len(state.dimensions)} dimensions can be scored")
+    raise typer.Exit(OK if ready == len(state.dimensions) else NOT_THERE)

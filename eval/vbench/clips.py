@@ -1,0 +1,122 @@
+"""The clips of a folder: rendered ones by its ledger, others by their files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+from w2sd_video.eval.results import digest
+from w2sd_video.eval.vbench.dimensions import LIMIT, Dimension
+
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.folder import rows
+
+CLIPS = ""  # the side of clips that are neither plain nor reflected, as far as is known
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip as it is now.
+
+    Attributes:
+        name: without suffix.
+        side: "plain" or "reflected", or nothing.
+        content: SHA-256 of the file.
+        fps: frames a second, as the file says.
+    """
+
+    name: str
+    path: Path
+    prompt: str
+    side: str
+    content: str
+    frames: int
+    fps: float
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.fps
+
+    @property
+    def looked_at(self) -> int:
+        """Frames that dynamic_degree looks at: eight a second, if the file has more."""
+        return len(range(0, self.frames, max(1, round(self.fps / 8))))
+
+
+def find(folder: Path) -> list[Clip]:
+    """Every clip of a rendered folder that is done, or every MP4 of another, in order of names.
+
+    Without a ledger the file's name is the prompt, as VBench has it: ``PROMPT-0.mp4``.
+
+    Raises:
+        InputError: if there are none, or one can't be read.
+    """
+    if not folder.is_dir():
+        raise InputError("no such folder", str(folder))
+    found = _rendered(folder) if _has_ledger(folder) else _loose(folder)
+    clips = [_look(path.absolute(), prompt, side) for path, prompt, side in found]
+    if not clips:
+        raise InputError("has no MP4 to score", str(folder))
+    return clips
+
+
+def _has_ledger(folder: Path) -> bool:
+    return bool([*folder.glob("ledger.sqlite"), *folder.glob("ledger-*.sqlite")])
+
+
+def _rendered(folder: Path) -> Iterable[tuple[Path, str, str]]:
+    done: list[dict[str, Any]] = [row for row in rows(folder) if row["state"] == "done"]
+    for row in sorted(done, key=lambda row: str(row["name"])):
+        path = folder / "clips" / f"{row['name']}.mp4"
+        if path.exists() or not path.with_suffix(".png").exists():  # of images there is none
+            yield path, row["prompt"], row["kind"]
+
+
+def _loose(folder: Path) -> Iterable[tuple[Path, str, str]]:
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() == ".mp4" and not path.name.startswith("."):
+            yield path, re.sub(r"-\d+$", "", path.stem), CLIPS
+
+
+def _look(path: Path, prompt: str, side: str) -> Clip:
+    try:
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            frames = stream.frames or sum(1 for _ in container.decode(stream))
+            fps = float(stream.average_rate or 0)
+        content = digest(path)
+    except (OSError, ValueError, IndexError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"can't be read as a video: {reason}", str(path)) from None
+    if not frames or not fps:
+        raise InputError("has no frames, or no frame rate", str(path))
+    return Clip(path.stem, path, prompt, side, content, frames, fps)
+
+
+def check_lengths(clips: Iterable[Clip]) -> None:
+    """See that clips are of a length that the standard mode is made for.
+
+    Raises:
+        InputError: for the first that is too long.
+    """
+    for clip in clips:
+        if clip.seconds >= LIMIT:
+            raise InputError(
+                f"lasts {clip.seconds:.1f} s; VBench's standard mode is for clips shorter than"
+                f" {LIMIT:g} s, and longer ones belong to VBench-Long; use --mode custom to score"
+                " it all the same",
+                str(clip.path),
+            )
+
+
+def too_short(clip: Clip, dimension: Dimension) -> str:
+    """Why a dimension can't look at a clip, if so."""
+    frames = clip.looked_at if dimension.name == "dynamic_degree" else clip.frames
+    if frames >= dimension.frames:
+        return ""
+    looked = f" that it looks at, of {clip.frames}" if frames != clip.frames else ""
+    return f"{clip.path} has {frames} frames{looked}, and it needs {dimension.frames}"

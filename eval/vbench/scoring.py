@@ -1,0 +1,233 @@
+"""Scores a folder's clips, dimension by dimension: what has a score keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from w2sd_video.eval.results import Results, Score
+from w2sd_video.eval.vbench import checked, environment, process, weights
+from w2sd_video.eval.vbench.clips import Clip, check_lengths, find, too_short
+from w2sd_video.eval.vbench.dimensions import FLICKERING, STATIC, Dimension, totals
+from w2sd_video.eval.vbench.errors import EvaluationError, NotThere, Unusable
+from w2sd_video.eval.vbench.membership import Mode, members, still_ones
+from w2sd_video.eval.vbench.suite import entries
+
+SOURCE = f"vbench {environment.VERSION}"
+SILENCE = 1800.0  # seconds for one clip, or to load a model
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be scored, and how.
+
+    Attributes:
+        folder: of the clips; logs go into its ``eval/``.
+        environment: VBench's own.
+        weights: see ``weights.root``.
+        silence: seconds without a word from the runner until it is taken as hung.
+        script: the runner.
+    """
+
+    folder: Path
+    dimensions: Sequence[Dimension]
+    mode: Mode
+    environment: Path
+    weights: Path
+    silence: float = SILENCE
+    script: Path = process.RUNNER
+
+
+@dataclass
+class Outcome:
+    """What has become of one dimension.
+
+    Attributes:
+        values: the official aggregate by side, and of how many clips; empty if there is none.
+        scored, kept: clips that were scored now, and that had a score.
+        reasons: why there is no value, a line each.
+        notes: what a person should know of the values.
+        code: the exit code, 0 if it is scored.
+    """
+
+    name: str
+    values: dict[str, tuple[float, int]] = field(default_factory=dict)
+    scored: int = 0
+    kept: int = 0
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    code: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What has become of all of them."""
+
+    mode: Mode
+    clips: list[Clip]
+    outcomes: list[Outcome]
+
+    @property
+    def sides(self) -> list[str]:
+        return sorted({clip.side for clip in self.clips})
+
+    def totals(self, side: str) -> dict[str, float | None]:
+        """Quality, Semantic, Total: of the standard mode only, and of complete dimensions."""
+        if self.mode == "custom":
+            return dict.fromkeys(("quality", "semantic", "total"))
+        return totals({o.name: o.values[side][0] for o in self.outcomes if side in o.values})
+
+    @property
+    def code(self) -> int:
+        """The first dimension's that is not scored."""
+        return next((outcome.code for outcome in self.outcomes if outcome.code), 0)
+
+
+def evaluate(request: Request, say: Say) -> Report:
+    """Score what has no score yet.
+
+    Every dimension's scores are kept as soon as it ends, so that an interruption loses the one
+    that is running and no more. A dimension that fails does not keep the others from being scored.
+
+    Raises:
+        InputError: if VBench is not set up, or the folder can't be scored.
+    """
+    _, state = environment.opened(request.environment)
+    clips = find(request.folder)
+    if request.mode == "standard":
+        check_lengths(clips)
+    official = entries(request.environment) if request.mode == "standard" else []
+    outcomes = []
+    with Results(request.folder) as results:
+        for dimension in request.dimensions:
+            outcome = Outcome(dimension.name)
+            outcomes.append(outcome)
+            try:
+                _available(dimension.name, state.dimensions)
+                chosen = members(dimension, clips, request.mode, official)
+                _Work(request, results, outcome, say).run(dimension, chosen, state.dimensions)
+            except EvaluationError as error:
+                outcome.code = error.code
+                outcome.reasons += str(error).splitlines()
+                for reason in outcome.reasons:
+                    say(f"{dimension.name}: {reason}")
+    return Report(request.mode, clips, outcomes)
+
+
+def _available(name: str, importable: Mapping[str, str]) -> None:
+    """See that a dimension can be imported in VBench's environment."""
+    if importable.get(name):
+        reasons = dict(environment.report(environment.State(dimensions={**importable})))
+        raise NotThere(reasons[name])
+
+
+class _Work:
+    """The scoring of one dimension."""
+
+    def __init__(self, request: Request, results: Results, outcome: Outcome, say: Say) -> None:
+        self._request, self._results, self._outcome, self._say = request, results, outcome, say
+
+    def run(self, dimension: Dimension, clips: list[Clip], importable: Mapping[str, str]) -> None:
+        """Score clips and aggregate them.
+
+        Raises:
+            EvaluationError: if that can't be done.
+        """
+        for clip in clips:
+            if reason := too_short(clip, dimension):
+                raise NotThere(reason)
+        found = self._scores(dimension, clips)
+        if dimension.name == FLICKERING and self._request.mode == "standard":
+            clips = self._still(clips, importable)
+        sides: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        for clip in clips:
+            if clip in found:  # but for dimensions that leave some out
+                sides[clip.side].append((found[clip], clip.frames))
+        for side, of_side in sides.items():
+            self._outcome.values[side] = dimension.aggregate(of_side), len(of_side)
+
+    def _scores(self, dimension: Dimension, clips: list[Clip]) -> dict[Clip, float]:
+        """By clip, on the aggregate's scale; what is not known is scored."""
+        known = self._known(dimension, clips)
+        todo = self._once(dimension, (clip for clip in clips if clip not in known))
+        self._outcome.kept = len(known)
+        if not todo:
+            return known
+        request = {"task": "score", "dimension": dimension.name}
+        result = self._run(dimension.name, request, todo)
+        said = checked.values(result, (str(clip.path) for clip in todo), dimension.may_leave_out)
+        values = {
+            clip: said[str(clip.path)] / dimension.scale for clip in todo if str(clip.path) in said
+        }
+        if not checked.agrees(dimension, result, ((v, c.frames) for c, v in values.items())):
+            own = dimension.aggregate((v, c.frames) for c, v in values.items())
+            raise Unusable(f"VBench's aggregate is {result['aggregate']}, but its clips' {own}")
+        self._results.add(
+            Score(clip.content, dimension.name, _source(dimension, clip), value)
+            for clip, value in values.items()
+        )
+        self._outcome.scored = len(values)
+        return self._known(dimension, clips)
+
+    def _still(self, clips: list[Clip], importable: Mapping[str, str]) -> list[Clip]:
+        """What the official filter keeps; all, where it can't be run."""
+        if lacking := weights.missing(STATIC, self._request.weights):
+            self._outcome.notes.append(f"of all clips, without the official filter; {lacking[0]}")
+            return clips
+        _available("dynamic_degree", importable)  # which has the filter's model
+        known = self._results.of(STATIC, SOURCE)
+        todo = [*{clip.content: clip for clip in clips if clip.content not in known}.values()]
+        if todo:
+            result = self._run(STATIC, {"task": "static"}, todo)
+            said = checked.values(result, (str(clip.path) for clip in todo))
+            self._results.add(
+                Score(clip.content, STATIC, SOURCE, said[str(clip.path)]) for clip in todo
+            )
+            known = self._results.of(STATIC, SOURCE)
+        kept = still_ones(clips, known)
+        if not kept:
+            raise NotThere(f"the official filter finds none of {len(clips)} clips still")
+        self._outcome.notes.append(f"of the {len(kept)} clips of {len(clips)} that are still")
+        return kept
+
+    def _run(self, name: str, task: Mapping[str, object], todo: list[Clip]) -> dict[str, object]:
+        if lacking := weights.missing(name, self._request.weights):
+            raise NotThere("\n".join(lacking))
+        self._say(f"{name}: {len(todo)} clips")
+        clips = [{"path": str(clip.path), "prompt": clip.prompt} for clip in todo]
+        result = process.run_task(
+            environment.python_of(self._request.environment),
+            {**task, "clips": clips},
+            self._request.folder / "eval" / f"{name}.log",
+            self._request.silence,
+            weights.variables(self._request.weights),
+            self._request.script,
+        )
+        return result
+
+    def _known(self, dimension: Dimension, clips: Iterable[Clip]) -> dict[Clip, float]:
+        of_source: dict[str, dict[str, float]] = {}
+        found = {}
+        for clip in clips:
+            source = _source(dimension, clip)
+            if source not in of_source:
+                of_source[source] = self._results.of(dimension.name, source)
+            if clip.content in of_source[source]:
+                found[clip] = of_source[source][clip.content]
+        return found
+
+    def _once(self, dimension: Dimension, clips: Iterable[Clip]) -> list[Clip]:
+        """Of clips that have the same content, one."""
+        return [*{(clip.content, _source(dimension, clip)): clip for clip in clips}.values()]
+
+
+def _source(dimension: Dimension, clip: Clip) -> str:
+    """Who says it; and of which prompt, where that matters: a clip may be given another."""
+    if not dimension.needs_prompt:
+        return SOURCE
+    return f"{SOURCE} of prompt {hashlib.sha256(clip.prompt.encode()).hexdigest()[:16]}"

@@ -1,0 +1,82 @@
+"""Scores clips of the embedded world with its own scorer: what no weights are needed for."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from w2sd_video.eval.results import Results, Score
+from w2sd_video.eval.vbench.clips import Clip, find
+
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.video import read_mp4
+
+SOURCE = "shapes 1"
+# As the comparison names them. Of right to background 1 is all right; jitter is in pixels,
+# dynamic, which is the objects' mean speed, in pixels a frame.
+METRICS = ("right", "count", "color", "shape", "motion", "background", "jitter", "dynamic")
+
+
+@dataclass(frozen=True)
+class ShapesReport:
+    """Means over clips.
+
+    Attributes:
+        means: by side and metric, and over how many clips; a metric that can't be measured on
+            any clip is left out.
+        others: clips whose prompt is not of this world.
+    """
+
+    clips: int
+    scored: int
+    others: int
+    means: dict[str, dict[str, tuple[float, int]]]
+
+
+def evaluate(folder: Path, say: Callable[[str], None]) -> ShapesReport:
+    """Score the clips that have no score yet, each kept as it comes.
+
+    Raises:
+        InputError: if no clip is of this world, or one can't be read as its clips are.
+    """
+    from w2sd_video.shapes.world import Scene
+
+    clips = find(folder)
+    ours = {clip: scene for clip in clips if (scene := Scene.parse(clip.prompt))}
+    if not ours:
+        raise InputError("has no clip whose prompt is of the shapes world", str(folder))
+    scored = 0
+    with Results(folder) as results:
+        known = results.of("right", SOURCE)
+        for clip, scene in ours.items():
+            if clip.content not in known:
+                results.add(
+                    Score(clip.content, metric, SOURCE, value)
+                    for metric, value in _measure(clip, scene).items()
+                )
+                scored += 1
+        values = {metric: results.of(metric, SOURCE) for metric in METRICS}
+    say(f"shapes: {scored} clips scored, {len(ours) - scored} had a score")
+    sides: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
+    for side in {clip.side for clip in ours}:
+        contents = [clip.content for clip in ours if clip.side == side]
+        for metric, of_clip in values.items():
+            if found := [of_clip[content] for content in contents if content in of_clip]:
+                sides[side][metric] = sum(found) / len(found), len(found)
+    return ShapesReport(len(ours), scored, len(clips) - len(ours), dict(sides))
+
+
+def _measure(clip: Clip, scene: object) -> dict[str, float]:
+    """By metric, without those that can't be measured on this clip."""
+    from w2sd_video.shapes.score import grade, speed
+
+    frames = read_mp4(clip.path).frames
+    try:
+        found = asdict(grade(frames, scene))  # type: ignore[arg-type]
+        found |= {"right": found.pop("everything"), "dynamic": speed(frames)}
+    except ValueError as error:
+        raise InputError(f"is no clip of the shapes world: {error}", str(clip.path)) from None
+    return {name: value for name, value in found.items() if math.isfinite(value)}

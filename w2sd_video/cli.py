@@ -175,6 +175,33 @@ def status(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
         Console(highlight=False, soft_wrap=True).print(part)
 
 
+@app.command("compare")
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...")],
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DIR=NAME", help="Name what a folder has; may be repeated."),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Compare with this column. [default: the first]"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the report. [default: DIR/compare]"),
+    ] = None,
+    clips: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Pairs of clips in the report.")
+    ] = 24,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Compare clips of the same prompts and seeds: a table, and a report to look at."""
+    from w2sd_video.eval.compare.command import Request
+    from w2sd_video.eval.compare.command import compare as compare_folders
+
+    compare_folders(Request(folders, label or [], against, output, clips, as_json))
+
+
 @configs_app.command("ls")
 def configs_ls() -> None:
     """List the presets: what they compare, how large, how often, at what cost."""

@@ -79,12 +79,13 @@ class Results:
         query = "SELECT clip, value FROM scores WHERE metric = ? AND source = ?"
         return dict(self._db.execute(query, (metric, source)))
 
-    def by_clip(self) -> dict[str, dict[str, float]]:
-        """Values by clip and metric; of several sources the one that scored last."""
-        found: dict[str, dict[str, float]] = {}
-        query = "SELECT clip, metric, value FROM scores ORDER BY scored"
-        for clip, metric, value in self._db.execute(query):
-            found.setdefault(clip, {})[metric] = value
+    def latest(self) -> dict[str, dict[str, Score]]:
+        """Scores by clip and metric; of several sources the one that scored last."""
+        found: dict[str, dict[str, Score]] = {}
+        query = "SELECT clip, metric, source, value FROM scores ORDER BY scored"
+        for row in self._db.execute(query):
+            score = Score(*row)
+            found.setdefault(score.clip, {})[score.metric] = score
         return found
 
     def close(self) -> None:
@@ -111,8 +112,10 @@ def digest(file: Path) -> str:
     return found.hexdigest()
 
 
-def values_of(files: Mapping[str, Path], folder: Path) -> dict[str, dict[str, float]]:
+def scores_of(files: Mapping[str, Path], folder: Path) -> dict[str, dict[str, Score]]:
     """By name of a clip and metric, what is known of these files as they are now."""
     with Results(folder, read_only=True) as results:
-        found = results.by_clip()
+        found = results.latest()
+    if not found:
+        return {name: {} for name in files}
     return {name: found.get(digest(file), {}) for name, file in files.items()}

@@ -11,7 +11,7 @@ from typing import Any
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.folder import rows
 
-from ..results import values_of
+from ..results import Score, scores_of
 from .settings import flat
 
 Key = tuple[str, int]  # prompt and seed: what pairs clips
@@ -21,6 +21,7 @@ Key = tuple[str, int]  # prompt and seed: what pairs clips
 class Clip:
     """One finished clip, or image.
 
+    ``scores`` and their ``sources`` are by metric.
     ``settings`` are dotted, see ``settings.flat``; ``config`` is the same nested. Evaluations
     (denoiser samples), seconds and effective guidance are NaN where the ledger has none.
     """
@@ -37,6 +38,7 @@ class Clip:
     guidance: float
     device: str
     scores: dict[str, float]
+    sources: dict[str, str]
     settings: dict[str, Any] = field(repr=False)
     config: dict[str, Any] = field(repr=False)
 
@@ -81,12 +83,12 @@ def read(folder: Path) -> Folder:
         done[row["name"]], files[row["name"]] = row, file
     if not done:
         raise InputError("has no finished clips to compare; render into it first", str(folder))
-    scores = values_of(files, folder)
-    clips = [_clip(folder, files[n], row, scores.get(n, {})) for n, row in done.items()]
+    scores = scores_of(files, folder)
+    clips = [_clip(folder, files[name], row, scores[name]) for name, row in done.items()]
     return Folder(folder, clips, dict(left_out))
 
 
-def _clip(folder: Path, file: Path, row: dict[str, Any], scores: dict[str, float]) -> Clip:
+def _clip(folder: Path, file: Path, row: dict[str, Any], scores: dict[str, Score]) -> Clip:
     return Clip(
         folder=folder,
         file=file,
@@ -99,7 +101,8 @@ def _clip(folder: Path, file: Path, row: dict[str, Any], scores: dict[str, float
         seconds=_number(row["seconds"]),
         guidance=_number(_guidance(row)),
         device=row["device"] or "",
-        scores={name: v for name, v in scores.items() if math.isfinite(v)},
+        scores={name: s.value for name, s in scores.items() if math.isfinite(s.value)},
+        sources={name: score.source for name, score in scores.items()},
         settings=flat(row["config"]),
         config=row["config"],
     )

@@ -78,6 +78,12 @@ class Comparison:
         """Effective guidance, ``(columns, pairs)``."""
         return np.array([[c.clips[p].guidance for p in self.pairs] for c in self.columns])
 
+    @property
+    def knows_guidance(self) -> bool:
+        """Whether a run has logged the effective guidance of reflected clips."""
+        reflected = [column.reflected for column in self.columns]
+        return bool(np.isfinite(self.guidance[reflected]).any())
+
     @cached_property
     def results(self) -> dict[tuple[str, str], Paired]:
         """By label of a column and name of a metric; p is corrected over all of them."""

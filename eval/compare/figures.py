@@ -14,6 +14,7 @@ from .metrics import Metric
 FOREST = 216.0  # width of the plot in a row of the table
 FURTHEST = 3.0  # standard deviations; what lies further out is cut off there
 WIDTH, HEIGHT = 250.0, 170.0  # of one plot of means over evaluations
+BESIDE = 9.0  # between points of equal evaluations
 LEFT, RIGHT, TOP, BOTTOM = 48.0, 12.0, 12.0, 26.0
 
 
@@ -135,15 +136,28 @@ def _plot(comparison: Comparison, k: int, costs: Sequence[float], most: float) -
     def y(value: float) -> float:
         return round(TOP + (top - value) / (top - bottom) * (HEIGHT - TOP - BOTTOM), 1)
 
-    x_step, y_step = _step(most, 3), _step(top - bottom, 4)
+    x_step, y_step = _step(most, 4), _step(top - bottom, 4)
     places = max(0, -math.floor(math.log10(y_step)))
     at = [i * y_step for i in range(math.ceil(bottom / y_step), math.floor(top / y_step) + 1)]
+    shift = _apart([x(costs[s[0]]) for s in spans])
     return Plot(
         metric,
         [Tick(x(i * x_step), f"{i * x_step:g}") for i in range(int(most / x_step) + 1)],
         [Tick(y(value), f"{value:.{places}f}") for value in at],
-        [Point(i, x(costs[i]), y(mean), y(low), y(high)) for i, low, mean, high in spans],
+        [
+            Point(i, x(costs[i]) + beside, y(mean), y(low), y(high))
+            for (i, low, mean, high), beside in zip(spans, shift, strict=True)
+        ],
     )
+
+
+def _apart(places: Sequence[float]) -> list[float]:
+    """How far to move points that lie on one another, to either side."""
+    found = []
+    for i, place in enumerate(places):
+        together = [j for j, other in enumerate(places) if abs(other - place) < BESIDE]
+        found.append(round((together.index(i) - (len(together) - 1) / 2) * BESIDE, 1))
+    return found
 
 
 def _step(span: float, parts: int) -> float:

@@ -26,6 +26,7 @@ ORDER = (
     "temporal_flickering",
     "aesthetic_quality",
     "imaging_quality",
+    "right",
     "everything",
     "count",
     "color",

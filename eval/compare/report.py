@@ -51,6 +51,7 @@ def page(comparison: Comparison, clips: int) -> str:
         pairs=len(comparison.pairs),
         columns=[_column(comparison, i) for i in range(len(comparison.columns))],
         groups=[_rows(comparison, k) for k in range(len(comparison.metrics))],
+        guided=comparison.knows_guidance,
         partly=any(r.n < len(comparison.pairs) for r in comparison.results.values()),
         forest=figures.forest(comparison) if comparison.metrics else None,
         plots=figures.plots(comparison),

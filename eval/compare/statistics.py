@@ -24,7 +24,8 @@ EXACT = 14  # with so few pairs that differ, all 2^n flips are tried
 CHUNK = 4_000_000  # numbers held at once
 
 _Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
-_STUDENT = {1: 12.7062, 2: 4.30265, 3: 3.18245}  # where the expansion below is too rough
+# Where the expansion below is too rough.
+_STUDENT = {1: 12.7062, 2: 4.30265, 3: 3.18245, 4: 2.77645, 5: 2.57058}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
@@ -60,7 +59,7 @@ def _means(comparison: Comparison) -> Table:
         table.add_row(title(metric), *(number(mean, places) for mean in means))
     table.add_row("evaluations a clip", *(number(mean_cost(r), 1) for r in comparison.evaluations))
     table.add_row("seconds a clip", *(number(mean_cost(row), 2) for row in comparison.seconds))
-    if np.isfinite(comparison.guidance).any():
+    if comparison.knows_guidance:
         means = [mean_cost(row) for row in comparison.guidance]
         table.add_row("effective guidance", *(number(mean, 2) for mean in means))
     return table

@@ -86,6 +86,7 @@ def warnings(comparison: Comparison) -> list[str]:
     """What has to stand beside the numbers, or they would mislead."""
     return [
         *_unscored(comparison),
+        *_sources(comparison),
         *_movement(comparison),
         *_few(comparison),
         *_other_settings(comparison),
@@ -95,11 +96,10 @@ def warnings(comparison: Comparison) -> list[str]:
 
 
 def _unscored(comparison: Comparison) -> Iterator[str]:
-    folders = " and ".join(str(folder.path) for folder in comparison.folders[:SHOWN])
     if not comparison.metrics:
         yield (
             "Nothing has been scored, so only evaluations and seconds are compared."
-            f" Score first: w2sd-video eval, with {folders}."
+            f" Score each folder first: w2sd-video eval {comparison.folders[0].path}."
         )
         return
     total = len(comparison.pairs)
@@ -111,6 +111,19 @@ def _unscored(comparison: Comparison) -> Iterator[str]:
                 for column, count in zip(comparison.columns, counts, strict=True)
             )
             yield f"{metric.title} is not scored for all {total} clips of each column: {each}."
+
+
+def _sources(comparison: Comparison) -> Iterator[str]:
+    """Who has scored: other scorers, or versions, may judge otherwise."""
+    for metric in comparison.metrics:
+        found = {
+            clip.sources[metric.name]
+            for pair in comparison.pairs
+            for clip in comparison.clips(pair)
+            if metric.name in clip.sources
+        }
+        if len(found) > 1:
+            yield f"{metric.title} was scored by {_listed(sorted(found))}: score all with one."
 
 
 def _movement(comparison: Comparison) -> Iterator[str]:

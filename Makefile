@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test nightly quick check bench clean
+.PHONY: demo test nightly nightly-vbench quick check bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +28,10 @@ test: $(STAMP) check  ## The whole test suite.
 
 nightly: $(STAMP)  ## What takes longer: rendering that is killed 200 times.
 	KILLS=200 OMP_NUM_THREADS=1 $(BIN)/pytest tests/render/test_killing.py
+
+nightly-vbench: $(STAMP)  ## The official VBench, about 6 GB, against our own computation.
+	$(BIN)/w2sd-video vbench setup
+	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest -rs tests/eval/vbench/test_official.py
 
 quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from w2sd_video.render.errors import OK, InputError, did_you_mean
+from w2sd_video.render.errors import OK, SOME_FAILED, InputError, did_you_mean
 
 vbench_app = typer.Typer(
     help="Set up the official VBench, apart from everything else.",
@@ -128,13 +128,19 @@ def _shapes(folder: Path, as_json: bool) -> int:
 
 @vbench_app.command()
 def setup(env: Environment = None) -> None:
-    """Make VBench's environment, or finish one: about 6 GB."""
+    """Make VBench's environment, or finish one: about 6 GB.
+
+    Exit codes: 0 all can be imported but what needs detectron2, 1 others can't.
+    """
     from w2sd_video.eval.vbench import environment
+    from w2sd_video.eval.vbench.dimensions import DIMENSIONS
 
     state = environment.setup(env or environment.place(), _say)
     for name, reason in environment.report(state):
         print(f"{'-- ' if reason else 'ok '} {name:24} {reason}".rstrip())
     print(f"{len(state.available)} of {len(state.dimensions)} dimensions can be imported")
+    needed = {name for name, dimension in DIMENSIONS.items() if not dimension.detectron}
+    raise typer.Exit(OK if needed <= {*state.available} else SOME_FAILED)
 
 
 @vbench_app.command("doctor")

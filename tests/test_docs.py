@@ -20,6 +20,9 @@ ELSEWHERE = (
     "make ",
     "w2sd-video shapes train",
     "w2sd-video shapes export",
+    "w2sd-video vbench",
+    "w2sd-video eval",
+    "render --suite",
     "python -m benchmarks --keep",
 )
 
@@ -32,10 +35,11 @@ def blocks(language: str) -> list[tuple[str, str]]:
     return found
 
 
-def commands() -> list[str]:
-    lines = [line for _, text in blocks("sh") for line in text.splitlines()]
+def commands(page: str) -> list[str]:
+    """A page's commands in order, without what runs elsewhere."""
+    lines = [line for name, text in blocks("sh") if name == page for line in text.splitlines()]
     plain = [line.split("  #")[0].strip() for line in lines]
-    return sorted({line for line in plain if line and not line.startswith(ELSEWHERE)})
+    return [line for line in plain if line and not line.startswith(ELSEWHERE)]
 
 
 @needs_weights
@@ -47,20 +51,22 @@ def test_python_runs_as_printed(tmp_path: Path) -> None:
 
 
 @needs_weights
-@pytest.mark.parametrize("command", commands())
-def test_command_runs_as_printed(command: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [page.name for page in PAGES if commands(page.name)])
+def test_commands_run_as_printed(page: str, tmp_path: Path) -> None:
+    """One after another in one folder, as a reader would run them."""
     (tmp_path / "prompts.txt").write_text("a red circle moving left on a white background\n")
     # Installed commands, and this checkout's tests as a package.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
-    words = shlex.split(command)
-    if words[0] == "python":
-        words[0] = sys.executable
-    done = subprocess.run(
-        words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout or done.stderr
+    for command in commands(page):
+        words = shlex.split(command)
+        if words[0] == "python":
+            words[0] = sys.executable
+        done = subprocess.run(
+            words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        assert done.stdout or done.stderr, command
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -151,15 +151,18 @@ def _look_at(folder: Path, say: Say) -> None:
 
 
 def _create(folder: Path, say: Say) -> None:
-    if uv := shutil.which("uv"):
-        version = interpreter.VERSIONS[0]
-        wanted = os.environ.get("W2SD_VBENCH_PYTHON") or version
-        say(f"making it with uv and Python {wanted}")
-        _step([uv, "venv", "--allow-existing", "--python", wanted, str(folder)], folder)
-        return
-    python = interpreter.find()
-    say(f"making it with venv and {python}")
-    _step([str(python), "-m", "venv", "--clear", str(folder)], folder)
+    uv = shutil.which("uv")
+    try:
+        python = str(interpreter.find())
+    except InputError:
+        if not uv or os.environ.get("W2SD_VBENCH_PYTHON"):
+            raise
+        python = interpreter.VERSIONS[0]  # which uv fetches
+    say(f"making it with {'uv' if uv else 'venv'} and {python}")
+    if uv:
+        _step([uv, "venv", "--allow-existing", "--python", python, str(folder)], folder)
+    else:
+        _step([python, "-m", "venv", "--clear", str(folder)], folder)
 
 
 def _install(folder: Path) -> None:

@@ -26,7 +26,7 @@ def run_task(
     log: Path,
     silence: float,
     variables: Mapping[str, str] | None = None,
-    script: Path = RUNNER,
+    script: Path | None = None,
 ) -> dict[str, Any]:
     """Run one task and return its result.
 
@@ -36,6 +36,7 @@ def run_task(
         log: takes all that the runner prints.
         silence: seconds without a word from it until it is taken as hung.
         variables: environment variables beside this process's own.
+        script: what is run in it, ``RUNNER`` if None.
 
     Raises:
         Crashed: if it ends without a result.
@@ -47,7 +48,7 @@ def run_task(
         asked, result = Path(scratch, "request.json"), Path(scratch, "result.json")
         asked.write_text(json.dumps(request), "utf-8")
         # -I: neither this package's folders nor the user's are in the other's path.
-        command = [str(python), "-I", "-u", str(script), str(asked), str(result)]
+        command = [str(python), "-I", "-u", str(script or RUNNER), str(asked), str(result)]
         code = _watched(command, log, silence, variables or {})
         if code != 0:
             ended = f"by signal {-code}" if code < 0 else f"with exit code {code}"

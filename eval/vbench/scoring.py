@@ -31,7 +31,7 @@ class Request:
         environment: VBench's own.
         weights: see ``weights.root``.
         silence: seconds without a word from the runner until it is taken as hung.
-        script: the runner.
+        script: another runner.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class Request:
     environment: Path
     weights: Path
     silence: float = SILENCE
-    script: Path = process.RUNNER
+    script: Path | None = None
 
 
 @dataclass
@@ -227,7 +227,11 @@ class _Work:
 
 
 def _source(dimension: Dimension, clip: Clip) -> str:
-    """Who says it; and of which prompt, where that matters: a clip may be given another."""
-    if not dimension.needs_prompt:
+    """Who says it.
+
+    And of which prompt, where that matters: a file may be given another name. A rendered clip has
+    its prompt in it.
+    """
+    if clip.side or not dimension.needs_prompt:
         return SOURCE
     return f"{SOURCE} of prompt {hashlib.sha256(clip.prompt.encode()).hexdigest()[:16]}"

@@ -5,8 +5,8 @@ The prompts are read from VBench itself and are not part of this package.
 
 from __future__ import annotations
 
+import hashlib
 import json
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,8 +108,8 @@ def rows(
     wanted = {dimension.name for dimension in suite.dimensions}
     listed = [entry for entry in entries(folder) if wanted & {*entry.dimensions}]
     if suite.name == SAMPLED:
-        order = random.Random(SAMPLE_SEED).sample(range(len(listed)), SAMPLED_PROMPTS)
-        listed = [listed[i] for i in sorted(order)]
+        taken = sorted((e.prompt for e in listed), key=_lot)[:SAMPLED_PROMPTS]
+        listed = [entry for entry in listed if entry.prompt in taken]
     count = _samples(samples, 1 if suite.name == SAMPLED else SAMPLES)
     found = []
     for stem, entry in zip(stems(e.prompt for e in listed), listed, strict=True):
@@ -133,6 +133,11 @@ def stems(prompts: Iterable[str]) -> list[str]:
         number = used[prompt.lower()] = used.get(prompt.lower(), 0) + 1
         found.append(prompt if number == 1 else f"{prompt}.{number}")
     return found
+
+
+def _lot(prompt: str) -> str:
+    """By which prompts are drawn: the same on every machine and in every version of Python."""
+    return hashlib.sha256(f"{SAMPLE_SEED} {prompt}".encode()).hexdigest()
 
 
 def _samples(text: str | None, official: int) -> int:

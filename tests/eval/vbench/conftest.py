@@ -1,0 +1,83 @@
+"""An environment like VBench's, in which another runner answers, and clips to ask it about."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from w2sd_video.eval.vbench import environment, process
+from w2sd_video.eval.vbench.dimensions import DIMENSIONS
+
+from w2sd_video.render.video import write_mp4
+
+FAKE = Path(__file__).with_name("fake_runner.py")
+PROMPTS = [
+    {"prompt_en": "a lamp, at rest", "dimension": ["temporal_flickering"]},
+    {"prompt_en": "A vase's shadow", "dimension": ["temporal_flickering"]},
+    {"prompt_en": "a dog runs", "dimension": ["subject_consistency", "dynamic_degree"]},
+    {"prompt_en": "A Quiet Town", "dimension": ["aesthetic_quality", "imaging_quality"]},
+    {"prompt_en": "a quiet town", "dimension": ["aesthetic_quality", "imaging_quality"]},
+    {"prompt_en": "a dog runs", "dimension": ["temporal_style"]},
+]
+LACKS = "ModuleNotFoundError: No module named 'detectron2'"
+
+WriteClip = Callable[..., Path]
+
+
+def write_clip(path: Path, seed: int = 0, frames: int = 4, fps: float = 8) -> Path:
+    """A small clip of noise: another one by each seed."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (frames, 16, 16, 3), np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_mp4(path, pixels, fps, 12, {})
+    return path
+
+
+def make_environment(folder: Path, lacking: Sequence[str] = ()) -> Path:
+    """A finished environment: this interpreter, and a list of prompts."""
+    python = environment.python_of(folder)
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    package = folder / "lib" / "python3.10" / "site-packages" / "vbench"
+    package.mkdir(parents=True)
+    (package / "VBench_full_info.json").write_text(json.dumps(PROMPTS))
+    found = {n: LACKS if d.detectron or n in lacking else "" for n, d in DIMENSIONS.items()}
+    environment.State(installed=True, dimensions=found).write(folder)
+    return folder
+
+
+@pytest.fixture
+def vbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The environment, as the command line finds it."""
+    folder = make_environment(tmp_path / "vbench")
+    monkeypatch.setenv("W2SD_VBENCH_ENV", str(folder))
+    monkeypatch.setenv("VBENCH_CACHE_DIR", str(tmp_path / "no weights"))
+    return folder
+
+
+@dataclass
+class Fake:
+    """The runner that answers."""
+
+    log: Path
+    set: Callable[[str], None]
+
+    @property
+    def calls(self) -> list[tuple[str, list[str]]]:
+        """Every task so far, and the names of its clips."""
+        if not self.log.exists():
+            return []
+        return [(task, names) for task, names in map(json.loads, self.log.open())]
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    """Its calls, and a switch for its faults."""
+    log = tmp_path / "calls.jsonl"
+    monkeypatch.setenv("FAKE_CALLS", str(log))
+    monkeypatch.setattr(process, "RUNNER", FAKE)
+    return Fake(log, lambda fault: monkeypatch.setenv("FAKE", fault))

@@ -1,0 +1,97 @@
+"""The runner's subprocess: its ends, and what is said of each."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from w2sd_video.eval.vbench.errors import Crashed, EvaluationError, TimedOut, Unusable
+from w2sd_video.eval.vbench.process import run_task
+
+from .conftest import FAKE, Fake
+
+PYTHON = Path(sys.executable)
+REQUEST = {"task": "check", "dimensions": ["color", "scene"]}
+
+
+def ask(tmp_path: Path, silence: float = 20.0) -> dict[str, object]:
+    return run_task(PYTHON, REQUEST, tmp_path / "eval" / "x.log", silence, script=FAKE)
+
+
+def test_a_result(fake: Fake, tmp_path: Path) -> None:
+    assert ask(tmp_path)["scene"] == ""
+    assert (tmp_path / "eval" / "x.log").read_text() == "asked for check\n"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("crash", Crashed, "with exit code 1: would not load"),
+        ("signal", Crashed, "by signal 11"),
+        ("nothing", Unusable, "left no result"),
+        ("truncated", Unusable, "result is broken"),
+        ("list", Unusable, "no JSON object"),
+    ],
+)
+def test_no_result(
+    fault: str, kind: type[EvaluationError], words: str, fake: Fake, tmp_path: Path
+) -> None:
+    fake.set(fault)
+    with pytest.raises(kind, match=words) as error:
+        ask(tmp_path)
+    assert str(tmp_path / "eval" / "x.log") in str(error.value)
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().split()[2] == "Z")
+
+
+def wait_for(condition: object, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_hung_runner_is_ended_with_all_it_started(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "child"
+    monkeypatch.setenv("FAKE_CHILD", str(child))
+    fake.set("hang")
+    with pytest.raises(TimedOut, match="silent for 2 s"):
+        ask(tmp_path, silence=2.0)
+    wait_for(lambda: not is_there(int(child.read_text())))
+
+
+def test_who_says_something_is_not_hung(fake: Fake, tmp_path: Path) -> None:
+    fake.set("alive")
+    assert ask(tmp_path, silence=3.0)["scene"] == ""
+
+
+def test_an_interruption_ends_the_runner(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "child"
+    monkeypatch.setenv("FAKE_CHILD", str(child))
+    fake.set("hang")
+
+    def interrupt() -> None:
+        wait_for(lambda: child.exists() and child.read_text())
+        os.kill(os.getpid(), 2)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        ask(tmp_path)
+    thread.join()
+    wait_for(lambda: not is_there(int(child.read_text())))

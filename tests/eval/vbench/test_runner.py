@@ -1,0 +1,131 @@
+"""The runner's side of the talk, with a VBench that is a few lines long."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from w2sd_video.eval.vbench import process
+
+from .conftest import PROMPTS, write_clip
+
+VBENCH = """
+import json, os, subprocess
+from pathlib import Path
+
+CALLS = []
+
+
+class VBench:
+    def __init__(self, device, full_info_dir, output_path):
+        self.output_path = output_path
+
+    def evaluate(self, videos_path, name, dimension_list, local):
+        assert local
+        [dimension] = dimension_list
+        entries = json.load(open(self.build_full_info_json(videos_path, name, dimension_list)))
+        for variable in ("HF_HUB_OFFLINE", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"):
+            assert os.environ[variable] == "1"
+        if dimension == "subject_consistency":
+            weights = "hub/checkpoints/dino_vitbase16_pretrain.pth"
+            assert Path(os.environ["TORCH_HOME"], weights).read_text() == "dino"
+        print(json.dumps(entries))
+        videos = [
+            {"video_path": path, "video_results": Path(path).stat().st_size > 0}
+            for entry in entries
+            for path in entry["video_list"]
+        ]
+        result = {dimension: [1.0, videos]}
+        Path(self.output_path, f"{name}_eval_results.json").write_text(json.dumps(result))
+"""
+OFFICIAL = [
+    *PROMPTS,
+    {
+        "prompt_en": "a dog runs, in oil",
+        "dimension": ["appearance_style"],
+        "auxiliary_info": {"appearance_style": {"appearance_style": "in oil"}},
+    },
+]
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with modules named like VBench and what it needs."""
+    folder = tmp_path / "library"
+    package = folder / "vbench"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(VBENCH)
+    (package / "utils.py").write_text("import os\nCACHE_DIR = os.environ['VBENCH_CACHE_DIR']\n")
+    (package / "VBench_full_info.json").write_text(json.dumps(OFFICIAL))
+    (package / "color.py").write_text("import detectron2\n")
+    fetch = 'import subprocess\nassert subprocess.run(["wget", "http://x"]).returncode == 1\n'
+    (package / "scene.py").write_text(fetch)
+    (folder / "torch.py").write_text(
+        "class cuda:\n    is_available = staticmethod(lambda: False)\n"
+    )
+    weights = tmp_path / "weights" / "dino_model" / "dino_vitbase16_pretrain.pth"
+    weights.parent.mkdir(parents=True)
+    weights.write_text("dino")
+    return folder
+
+
+def run(library: Path, tmp_path: Path, request: object) -> tuple[dict[str, object], str]:
+    """The result and what was printed."""
+    asked, result = tmp_path / "request.json", tmp_path / "result.json"
+    asked.write_text(json.dumps(request))
+    start = f"import sys, runpy; sys.path.insert(0, {str(library)!r}); del sys.argv[0]"
+    code = f"{start}; runpy.run_path(sys.argv[0], run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(process.RUNNER), str(asked), str(result)],
+        env={"VBENCH_CACHE_DIR": str(tmp_path / "weights"), "PATH": "/bin:/usr/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(result.read_text()), done.stdout + done.stderr
+
+
+def entries_of(printed: str) -> list[dict[str, object]]:
+    return json.loads(next(line for line in printed.splitlines() if line.startswith("[")))
+
+
+def test_exactly_the_clips_given_are_scored(library: Path, tmp_path: Path) -> None:
+    paths = [str(write_clip(tmp_path / f"{n}.mp4")) for n in ("x", "y", "z")]
+    prompts = ["a dog runs, in oil", "a dog runs, in oil", "something else"]
+    clips = [{"path": p, "prompt": q} for p, q in zip(paths, prompts, strict=True)]
+    request = {"task": "score", "dimension": "appearance_style", "clips": clips}
+    result, printed = run(library, tmp_path, request)
+    assert result == {"aggregate": 1.0, "clips": [{"path": p, "value": 1.0} for p in paths]}
+    first, second = entries_of(printed)
+    assert first["video_list"] == paths[:2]
+    assert first["auxiliary_info"] == {"appearance_style": {"appearance_style": "in oil"}}
+    assert "auxiliary_info" not in second
+
+
+def test_dino_is_found_where_torch_looks(library: Path, tmp_path: Path) -> None:
+    path = str(write_clip(tmp_path / "x.mp4"))
+    clips = [{"path": path, "prompt": "x"}]
+    run(library, tmp_path, {"task": "score", "dimension": "subject_consistency", "clips": clips})
+
+
+def test_an_action_is_read_from_the_name(library: Path, tmp_path: Path) -> None:
+    path = str(write_clip(tmp_path / "x.mp4"))
+    clips = [{"path": path, "prompt": "A person is riding a bike"}]
+    request = {"task": "score", "dimension": "human_action", "clips": clips}
+    result, printed = run(library, tmp_path, request)
+    assert result["clips"] == [{"path": path, "value": 1.0}]
+    [entry] = entries_of(printed)
+    assert Path(entry["video_list"][0]).name == "A person is riding a bike-0.mp4"  # type: ignore[index]
+
+
+def test_what_can_be_imported_without_fetching(library: Path, tmp_path: Path) -> None:
+    request = {"task": "check", "dimensions": ["color", "scene", "no_such"]}
+    found, printed = run(library, tmp_path, request)
+    assert found["scene"] == ""
+    assert found["color"] == "ModuleNotFoundError: No module named 'detectron2'"
+    assert str(found["no_such"]).startswith("ModuleNotFoundError")
+    assert "wget is not run: http://x" in printed

@@ -1,0 +1,254 @@
+"""Scores are kept by content, as they come; what goes wrong is told, and keeps nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from w2sd_video.eval.results import Results
+from w2sd_video.eval.vbench import process, scoring, weights
+from w2sd_video.eval.vbench.dimensions import chosen
+from w2sd_video.eval.vbench.errors import CRASHED, NOT_THERE, TIMED_OUT, UNUSABLE
+from w2sd_video.eval.vbench.scoring import Report, Request, evaluate
+
+from w2sd_video.render.errors import InputError
+
+from .conftest import Fake, make_environment, write_clip
+from .fake_runner import value
+
+Evaluate = Callable[..., Report]
+
+
+@pytest.fixture(autouse=True)
+def _all_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runner here needs none."""
+    monkeypatch.setattr(weights, "WEIGHTS", dict.fromkeys(weights.WEIGHTS, ()))
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    folder = tmp_path / "clips"
+    for i, name in enumerate(("a dog-0", "a dog-1", "a cat-0")):
+        write_clip(folder / f"{name}.mp4", i)
+    return folder
+
+
+@pytest.fixture
+def score(clips: Path, vbench: Path, fake: Fake) -> Evaluate:
+    """Score the clips on dimensions, given by name."""
+
+    def run(*names: str, **changes: object) -> Report:
+        dimensions = chosen(names or ["temporal_flickering"], "")
+        request = Request(clips, dimensions, "custom", vbench, vbench, 20.0)
+        return evaluate(replace(request, **changes), lambda line: None)  # type: ignore[arg-type]
+
+    return run
+
+
+def expected(clips: Path, name: str = "temporal_flickering") -> float:
+    request = {"task": "score", "dimension": name}
+    found = [float(value(request, str(path))) for path in sorted(clips.glob("*.mp4"))]
+    return sum(found) / len(found)
+
+
+def test_what_is_scored_is_not_scored_again(score: Evaluate, clips: Path, fake: Fake) -> None:
+    [first] = score().outcomes
+    assert first.values == {"": (pytest.approx(expected(clips)), 3)}
+    assert (first.scored, first.kept, first.code) == (3, 0, 0)
+    [again] = score().outcomes
+    assert again.values == first.values
+    assert (again.scored, again.kept) == (0, 3)
+    assert len(fake.calls) == 1
+    assert (clips / "eval" / "temporal_flickering.log").read_text()
+
+
+def test_a_changed_clip_is_scored_again_and_a_renamed_one_is_not(
+    score: Evaluate, clips: Path, fake: Fake
+) -> None:
+    score()
+    write_clip(clips / "a cat-0.mp4", 9)
+    (clips / "a dog-1.mp4").rename(clips / "a dog-7.mp4")
+    [outcome] = score().outcomes
+    assert fake.calls[1:] == [("temporal_flickering", ["a cat-0.mp4"])]
+    assert outcome.values[""][0] == pytest.approx(expected(clips))
+
+
+def test_where_the_prompt_matters_another_prompt_is_another_clip(
+    score: Evaluate, clips: Path, fake: Fake
+) -> None:
+    score("temporal_style")
+    (clips / "a dog-1.mp4").rename(clips / "a dog-7.mp4")
+    score("temporal_style")
+    assert len(fake.calls) == 1
+    (clips / "a cat-0.mp4").rename(clips / "a cow-0.mp4")
+    score("temporal_style")
+    assert fake.calls[1:] == [("temporal_style", ["a cow-0.mp4"])]
+
+
+def test_equal_clips_are_scored_once_and_count_twice(
+    score: Evaluate, clips: Path, fake: Fake
+) -> None:
+    shutil.copy(clips / "a dog-0.mp4", clips / "a dog-2.mp4")
+    [outcome] = score().outcomes
+    assert [len(names) for _, names in fake.calls] == [3]
+    assert outcome.values[""] == (pytest.approx(expected(clips)), 4)
+
+
+def test_values_are_on_the_aggregates_scale(score: Evaluate, clips: Path) -> None:
+    report = score("imaging_quality", "dynamic_degree")
+    image, dynamic = (outcome.values[""][0] for outcome in report.outcomes)
+    assert image == pytest.approx(expected(clips))
+    assert dynamic == pytest.approx(expected(clips, "dynamic_degree"))
+    with Results(clips) as results:
+        kept = results.of("imaging_quality", scoring.SOURCE)
+        assert set(results.of("dynamic_degree", scoring.SOURCE).values()) <= {0.0, 1.0}
+    assert max(kept.values()) <= 1.0
+
+
+FAULTS = {
+    "crash": (CRASHED, "with exit code 1: would not load"),
+    "signal": (CRASHED, "by signal 11"),
+    "truncated": (UNUSABLE, "result is broken"),
+    "nothing": (UNUSABLE, "left no result"),
+    "list": (UNUSABLE, "no JSON object"),
+    "nan": (UNUSABLE, "is nan, not a finite number"),
+    "nan aggregate": (UNUSABLE, "the aggregate is nan"),
+    "text": (UNUSABLE, "is 'good', not a finite number"),
+    "missing": (UNUSABLE, "2 of 3 clips have a value; the first without: "),
+    "empty": (UNUSABLE, "0 of 3 clips have a value"),
+    "twice": (UNUSABLE, "names a clip twice"),
+    "stranger": (UNUSABLE, "not asked about"),
+    "no path": (UNUSABLE, "where a clip should be"),
+    "no list": (UNUSABLE, "lists no clips"),
+    "other aggregate": (UNUSABLE, "VBench's aggregate is"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_runner(fault: str, score: Evaluate, clips: Path, fake: Fake) -> None:
+    code, words = FAULTS[fault]
+    fake.set(fault)
+    report = score()
+    [outcome] = report.outcomes
+    assert (report.code, outcome.code, outcome.values) == (code, code, {})
+    assert words in outcome.reasons[0]
+    with Results(clips) as results:
+        assert results.of("temporal_flickering", scoring.SOURCE) == {}
+    fake.set("")
+    assert score().code == 0
+
+
+def test_a_hung_runner(
+    score: Evaluate, tmp_path: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_CHILD", str(tmp_path / "child"))
+    fake.set("hang")
+    report = score(silence=1.0)
+    assert report.code == TIMED_OUT
+    assert "silent for 1 s" in report.outcomes[0].reasons[0]
+
+
+def test_one_dimension_fails_and_the_others_are_scored(
+    score: Evaluate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lacking = {**weights.WEIGHTS, "aesthetic_quality": (weights.Weight("x.pth", 3, "there"),)}
+    monkeypatch.setattr(weights, "WEIGHTS", lacking)
+    report = score(
+        "aesthetic_quality", "color", "scene", "temporal_flickering", "motion_smoothness"
+    )
+    reasons = [outcome.reasons[:1] for outcome in report.outcomes]
+    assert reasons == [
+        [f"missing: {tmp_path}/vbench/x.pth, about 3 MB, from there"],
+        ["needs detectron2, which no registry carries"],
+        ["is for VBench's own prompts only (--mode standard)"],
+        [],
+        [],
+    ]
+    assert report.code == NOT_THERE
+    assert report.totals("") == {"quality": None, "semantic": None, "total": None}
+
+
+def test_an_interruption_loses_the_running_dimension_only(
+    score: Evaluate, clips: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = process.run_task
+
+    def interrupted(python: Path, request: dict[str, object], *rest: object) -> dict[str, object]:
+        if request["dimension"] == "motion_smoothness":
+            raise KeyboardInterrupt
+        return run(python, request, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(process, "run_task", interrupted)
+    names = ("temporal_flickering", "motion_smoothness", "imaging_quality")
+    with pytest.raises(KeyboardInterrupt):
+        score(*names)
+    monkeypatch.undo()
+    monkeypatch.setattr(weights, "WEIGHTS", dict.fromkeys(weights.WEIGHTS, ()))
+    report = score(*names, script=fake.log.parent / "no.py")
+    assert [outcome.code for outcome in report.outcomes] == [0, CRASHED, CRASHED]
+
+
+def test_clips_that_are_too_short_are_named(score: Evaluate, clips: Path, fake: Fake) -> None:
+    write_clip(clips / "a fly-0.mp4", 5, frames=2)
+    report = score("motion_smoothness", "temporal_flickering")
+    assert report.outcomes[0].reasons == [f"{clips}/a fly-0.mp4 has 2 frames, and it needs 3"]
+    assert [task for task, _ in fake.calls] == ["temporal_flickering"]
+
+
+def standard(tmp_path: Path, count: int) -> Path:
+    folder = tmp_path / "standard"
+    for prompt in ("a lamp, at rest", "A vase's shadow"):
+        for i in range(count):
+            write_clip(folder / f"{prompt}-{i}.mp4", hash((len(prompt), i)) % 1000)
+    return folder
+
+
+def test_flickering_is_of_still_clips(score: Evaluate, tmp_path: Path, fake: Fake) -> None:
+    folder = standard(tmp_path, 12)
+    [outcome] = score(folder=folder, mode="standard").outcomes
+    still: list[float] = []
+    for prompt in ("a lamp, at rest", "A vase's shadow"):
+        paths = map(str, sorted(folder.glob(f"{prompt}-*.mp4")))
+        found = [p for p in paths if value({"task": "static"}, p)]
+        still += [
+            float(value({"task": "score", "dimension": "temporal_flickering"}, p))
+            for p in found[:5]
+        ]
+    assert outcome.values == {"": (pytest.approx(sum(still) / len(still)), len(still))}
+    assert outcome.notes == [f"of the {len(still)} clips of 24 that are still"]
+    score(folder=folder, mode="standard")
+    assert [task for task, _ in fake.calls] == ["temporal_flickering", "static"]
+
+
+def test_without_the_filters_weights_it_is_said(
+    score: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = {**weights.WEIGHTS, "static_filter": (weights.Weight("x.pth", 3, "there"),)}
+    monkeypatch.setattr(weights, "WEIGHTS", lacking)
+    [outcome] = score(folder=standard(tmp_path, 1), mode="standard").outcomes
+    assert outcome.values[""][1] == 2
+    assert "without the official filter; missing: " in outcome.notes[0]
+
+
+def test_long_clips_are_refused_by_the_standard_mode_only(
+    score: Evaluate, clips: Path, fake: Fake
+) -> None:
+    write_clip(clips / "a dog-0.mp4", frames=20, fps=4)
+    with pytest.raises(InputError, match="VBench-Long"):
+        score(mode="standard")
+    assert not fake.calls
+    assert score().code == 0
+
+
+def test_without_an_environment(score: Evaluate, tmp_path: Path, vbench: Path) -> None:
+    with pytest.raises(InputError, match="not set up here; run: w2sd-video vbench setup"):
+        score(environment=tmp_path / "no")
+    half = make_environment(tmp_path / "half")
+    (half / "w2sd-video.json").write_text(
+        (vbench / "w2sd-video.json").read_text().split('"dimensions"')[0] + '"dimensions": {}}'
+    )
+    with pytest.raises(InputError, match="in part only; run: w2sd-video vbench setup"):
+        score(environment=half)

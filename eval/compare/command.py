@@ -13,8 +13,9 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.folder import write_whole
 
 from .comparison import Comparison, gather
+from .exports import as_json, clips_csv, results_csv
 from .report import page
-from .tables import as_json, clips_csv, results_csv, terminal
+from .tables import terminal
 
 
 @dataclass(frozen=True)

@@ -11,22 +11,15 @@ from jinja2 import Environment, PackageLoader
 from w2sd_video.render.video import read_png, stream_frames
 
 from . import figures, verdicts
+from .cautions import cautions
 from .choice import choose, overall
 from .clips import Clip
 from .comparison import Comparison, mean_cost
+from .exports import finite
 from .metrics import decimals
 from .settings import told
 from .statistics import FLIPS, RESAMPLES
-from .tables import (
-    finite,
-    number,
-    percent,
-    places_of,
-    probability,
-    signed,
-    spanned,
-    title,
-)
+from .wording import number, percent, places_of, probability, signed, spanned, title
 
 SMALL = 256  # clips narrower than this are enlarged with hard pixel edges
 PALETTE = 8  # colors of columns; from there on they come again
@@ -47,7 +40,7 @@ def page(comparison: Comparison, clips: int) -> str:
         title=f"{main.label} against {comparison.reference.label}",
         summary=verdicts.sentence(comparison, main),
         others=[verdicts.sentence(comparison, c) for c in comparison.others if c is not main],
-        warnings=verdicts.warnings(comparison),
+        warnings=cautions(comparison),
         pairs=len(comparison.pairs),
         columns=[_column(comparison, i) for i in range(len(comparison.columns))],
         groups=[_rows(comparison, k) for k in range(len(comparison.metrics))],

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from w2sd_video.eval.compare.cautions import cautions
 from w2sd_video.eval.compare.comparison import Comparison, gather
-from w2sd_video.eval.compare.verdicts import main_column, sentence, verdicts, warnings
+from w2sd_video.eval.compare.verdicts import main_column, sentence, verdicts
 from w2sd_video.eval.results import Results, Score, digest
 
 from w2sd_video.render.jobs import Job
@@ -61,7 +62,7 @@ def test_few_pairs_show_nothing_however_large_the_difference(tmp_path: Path) -> 
     score = by_kind(aesthetic_quality=(0.1, 0.9))
     found = gather([run(tmp_path, prompts=PROMPTS[:3], score=score, baseline=True)])
     assert "no difference that these 3 pairs can show on aesthetic quality" in said(found)
-    assert any("With 3 pairs, intervals are rough" in text for text in warnings(found))
+    assert any("With 3 pairs, intervals are rough" in text for text in cautions(found))
 
 
 def test_one_pair(tmp_path: Path) -> None:
@@ -76,14 +77,14 @@ def test_nothing_scored(tmp_path: Path) -> None:
         "reflected exact and strong have no scores in common; 3 pairs, at 2.5 times the"
         " evaluations."
     )
-    first = warnings(found)[0]
+    first = cautions(found)[0]
     assert first.startswith("Nothing has been scored, so only evaluations and seconds")
     assert f"w2sd-video eval {tmp_path}" in first
 
 
 def test_consistency_without_movement_is_said(tmp_path: Path) -> None:
     found = comparison(tmp_path, subject_consistency=(0.5, 0.6), background_consistency=(0.5, 0.5))
-    assert warnings(found)[0] == (
+    assert cautions(found)[0] == (
         "Dynamic degree has not been scored: a gain in subject consistency and background"
         " consistency may be nothing but less movement."
     )
@@ -92,7 +93,7 @@ def test_consistency_without_movement_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("movement", ["dynamic_degree", "dynamic"])
 def test_consistency_bought_with_stillness_is_said(tmp_path: Path, movement: str) -> None:
     found = comparison(tmp_path, subject_consistency=(0.5, 0.6), **{movement: (0.9, 0.1)})
-    assert warnings(found)[0] == (
+    assert cautions(found)[0] == (
         "reflected exact: the gain in subject consistency comes with less movement."
     )
 
@@ -118,7 +119,7 @@ def test_clips_without_a_score_are_counted(tmp_path: Path) -> None:
     assert found.results["reflected exact", "aesthetic_quality"].n == 11
     assert (
         "aesthetic quality is not scored for all 12 clips of each column: strong 11;"
-        " reflected exact 12." in warnings(found)
+        " reflected exact 12." in cautions(found)
     )
 
 
@@ -134,13 +135,13 @@ def test_scorers_of_other_versions_are_named(tmp_path: Path) -> None:
         clip = digest(found / "clips" / "a-s0.mp4")
         results.add([Score(clip, "aesthetic_quality", "test 2", 0.7)])
     text = "aesthetic quality was scored by test 1 and test 2: score all with one."
-    assert text in warnings(gather([found]))
+    assert text in cautions(gather([found]))
 
 
 def test_what_else_differs_is_named(tmp_path: Path) -> None:
     plain = run(tmp_path / "plain", BASE | {"num_frames": 8})
     longer = run(tmp_path / "longer", REFLECTED | {"fps": 4})
-    assert "reflected exact, 4 fps differs in more than its kind: fps 4, not 8." in warnings(
+    assert "reflected exact, 4 fps differs in more than its kind: fps 4, not 8." in cautions(
         gather([plain, longer])
     )
 
@@ -152,13 +153,13 @@ def test_mixed_settings_in_a_column_are_named(tmp_path: Path) -> None:
     found = gather([run(tmp_path, prompts=rows, baseline=True)])
     label = "reflected exact, gap varies by prompt"
     assert [c.label for c in found.columns] == ["strong", label]
-    assert f"{label}: reflection.gap is not the same for all its clips." in warnings(found)
+    assert f"{label}: reflection.gap is not the same for all its clips." in cautions(found)
 
 
 def test_pairs_left_out_are_named(tmp_path: Path) -> None:
     plain = run(tmp_path / "plain", BASE, prompts=PROMPTS)
     reflected = run(tmp_path / "reflected", prompts=PROMPTS[:8])
-    texts = warnings(gather([plain, reflected]))
+    texts = cautions(gather([plain, reflected]))
     assert any(
         text.startswith("4 pairs not in all columns left out: “prompt 8” seed 0 (not in reflected")
         and text.endswith(", ….")
@@ -172,13 +173,13 @@ def test_equal_evaluations_are_asked_for_where_they_are_missing(tmp_path: Path) 
         "No plain column takes as many evaluations as reflected exact (50 a clip): what more"
         " steps would give is not known."
     )
-    assert text in warnings(gather([both]))
+    assert text in cautions(gather([both]))
     steps = run(tmp_path / "steps", BASE | {"num_inference_steps": 25})
-    assert text not in warnings(gather([both, steps]))
+    assert text not in cautions(gather([both, steps]))
 
 
 def test_seconds_on_other_devices(tmp_path: Path) -> None:
     plain = run(tmp_path / "plain", BASE, device="Slow GPU")
     reflected = run(tmp_path / "reflected", device="Fast GPU")
     text = "Clips were rendered on different devices, so seconds can't be compared."
-    assert text in warnings(gather([plain, reflected]))
+    assert text in cautions(gather([plain, reflected]))

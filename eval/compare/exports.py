@@ -1,0 +1,154 @@
+"""A comparison as CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from .cautions import cautions
+from .comparison import Comparison, mean_cost
+from .statistics import LEVEL, RESAMPLES, SEED
+from .verdicts import sentence, verdict
+
+
+def results_csv(comparison: Comparison) -> str:
+    """One row for each column and metric."""
+    rows = [_row(comparison, i, k) for i, k in _cells(comparison)]
+    costs = [_cost_row(comparison, i, name) for i in range(len(comparison.columns))
+             for name in ("evaluations", "seconds")]  # fmt: skip
+    return _csv([*rows, *costs])
+
+
+def clips_csv(comparison: Comparison) -> str:
+    """One row for each clip."""
+    return _csv(
+        [
+            {
+                "prompt": clip.prompt,
+                "seed": clip.seed,
+                "column": column.label,
+                "file": str(clip.file),
+                "evaluations": finite(clip.evaluations),
+                "seconds": finite(clip.seconds),
+                **{m.name: clip.scores.get(m.name) for m in comparison.metrics},
+            }
+            for pair in comparison.pairs
+            for column, clip in zip(comparison.columns, comparison.clips(pair), strict=True)
+        ]
+    )
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """Everything, in full precision; what is not known is null."""
+    return {
+        "version": 1,
+        "summary": [sentence(comparison, column) for column in comparison.others],
+        "warnings": cautions(comparison),
+        "reference": comparison.reference.label,
+        "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": SEED},
+        "columns": [
+            {
+                "label": column.label,
+                "folders": [str(folder) for folder in column.folders],
+                "clips": len(column.clips),
+                "evaluations": finite(mean_cost(comparison.evaluations[i])),
+                "seconds": finite(mean_cost(comparison.seconds[i])),
+                "effective_guidance": finite(mean_cost(comparison.guidance[i])),
+                "settings": column.settings,
+            }
+            for i, column in enumerate(comparison.columns)
+        ],
+        "metrics": [{"name": m.name, "better": m.better} for m in comparison.metrics],
+        "results": [_row(comparison, i, k) for i, k in _cells(comparison)],
+        "pairs": [
+            {
+                "prompt": prompt,
+                "seed": seed,
+                "clips": {
+                    column.label: {
+                        "file": str(clip.file),
+                        "evaluations": finite(clip.evaluations),
+                        "seconds": finite(clip.seconds),
+                        "scores": clip.scores,
+                    }
+                    for column, clip in zip(
+                        comparison.columns, comparison.clips((prompt, seed)), strict=True
+                    )
+                },
+            }
+            for prompt, seed in comparison.pairs
+        ],
+        "dropped": [
+            {"prompt": prompt, "seed": seed, "not_in": lacking}
+            for (prompt, seed), lacking in comparison.dropped.items()
+        ],
+    }
+
+
+def _cells(comparison: Comparison) -> Iterator[tuple[int, int]]:
+    for i in range(len(comparison.columns)):
+        for k in range(len(comparison.metrics)):
+            yield i, k
+
+
+def _row(comparison: Comparison, i: int, k: int) -> dict[str, Any]:
+    """A column on a metric: its mean, and how it compares unless it is the reference."""
+    column, metric = comparison.columns[i], comparison.metrics[k]
+    mean, scored = comparison.mean(i, k)
+    low, high = comparison.mean_intervals[column.label, metric.name] or (None, None)
+    row: dict[str, Any] = {
+        "column": column.label,
+        "metric": metric.name,
+        "better": metric.better,
+        "scored": scored,
+        "mean": finite(mean),
+        "mean_low": low,
+        "mean_high": high,
+    }
+    result = comparison.results.get((column.label, metric.name))
+    if result is None:
+        return row
+    low, high = result.interval or (None, None)
+    return row | {
+        "pairs": result.n,
+        "difference": finite(result.difference),
+        "low": low,
+        "high": high,
+        "wins": result.wins,
+        "ties": result.ties,
+        "losses": result.losses,
+        "win_rate": finite(result.win_rate),
+        "p": finite(result.p),
+        "p_holm": finite(result.p_holm),
+        "verdict": verdict(metric, result),
+    }
+
+
+def _cost_row(comparison: Comparison, i: int, name: str) -> dict[str, Any]:
+    values = (comparison.evaluations if name == "evaluations" else comparison.seconds)[i]
+    known = int((values == values).sum())
+    mean = finite(mean_cost(values))
+    return {
+        "column": comparison.columns[i].label,
+        "metric": name,
+        "better": "lower",
+        "scored": known,
+        "mean": mean,
+    }
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def finite(value: float) -> float | None:
+    """For files, in which NaN has no place."""
+    return value if math.isfinite(value) else None

@@ -15,6 +15,8 @@ from w2sd_video.shapes import models, train
 from w2sd_video.shapes.clips import FIRST, Clips, scenes_of
 from w2sd_video.shapes.denoiser import Denoiser, begin_video
 from w2sd_video.shapes.export import export_unet
+from w2sd_video.shapes.optimize import step_of
+from w2sd_video.shapes.restore import restore_unet
 from w2sd_video.shapes.vae import normalize
 from w2sd_video.shapes.world import FRAMES
 
@@ -123,6 +125,21 @@ def test_exported_weights_are_the_averaged_ones(trained: Path, exported: Path) -
     assert {t.dtype for t in shipped.values()} == {torch.float16}
     for key, tensor in shipped.items():
         assert torch.equal(tensor, averages[f"average.0.{key}"].half())
+
+
+def test_training_goes_on_from_exported_weights(exported: Path, tmp_path: Path) -> None:
+    restore_unet(exported, tmp_path / "training")
+    assert step_of(tmp_path / "training" / "strong" / "video") == DATA.video.steps
+    export_unet(tmp_path / "training", tmp_path / "again")
+    for file in exported.rglob("*.safetensors"):
+        before = load_file(file)
+        after = load_file(tmp_path / "again" / file.relative_to(exported))
+        assert all(torch.equal(before[key], after[key]) for key in before), file
+    longer = replace(DATA, video=replace(DATA.video, steps=5))
+    train.train(tmp_path / "training", longer, 0.5, 1, silent)
+    assert step_of(tmp_path / "training" / "strong" / "video") == 5
+    with pytest.raises(FileExistsError, match="has checkpoints"):
+        restore_unet(exported, tmp_path / "training")
 
 
 def test_no_training_clip_has_a_held_out_caption(trained: Path) -> None:

@@ -25,7 +25,7 @@ def train(
     model: Model = "unet",
     weak: Annotated[
         float, typer.Option(help="The weak partner's share of the steps.", min=0.01, max=1.0)
-    ] = 0.12,
+    ] = 0.17,
     processes: Annotated[
         int, typer.Option(help="Training processes, a thread each; 1 on a GPU.", min=1)
     ] = 2,
@@ -62,6 +62,21 @@ def export(
 
     {"unet": export_unet, "dit": export_dit, "moe": export_moe}[model](folder, weights)
     _say(f"wrote {weights}")
+
+
+@app.command()
+def restore(
+    weights: Annotated[Path, typer.Argument(help="A folder that `export` wrote, of the UNets.")],
+    folder: Folder,
+) -> None:
+    """Make checkpoints of shipped weights, for `train` to go on with."""
+    from .restore import restore_unet
+
+    try:
+        restore_unet(weights, folder)
+    except FileExistsError as error:
+        raise typer.BadParameter(f"{error}; take another folder", param_hint="FOLDER") from None
+    _say(f"wrote {folder}")
 
 
 @app.command()

@@ -18,7 +18,7 @@ from w2sd_video.pipelines.dit_moe import DiTMoEPipeline
 from . import models, moe
 from .denoiser import Denoiser, begin_video
 from .dit import DitRecipe, VideoDit
-from .optimize import Run, Stage, Team
+from .optimize import Run, Stage, Team, step_of
 from .recipe import Recipe
 from .vae import load_vae
 
@@ -41,6 +41,7 @@ DIT = {
     "transformer": ["diffusers", "LatteTransformer3DModel"],
     "vae": ["diffusers", "AutoencoderKL"],
 }
+STEPS = "training.json"  # how many steps each partner's stages took
 PARTNERS = (("strong", None), ("weak", "weak"))  # the training's folders, and the variants
 
 
@@ -52,11 +53,14 @@ def export_unet(folder: Path, weights: Path) -> None:
         weights: the folder to write; replaced as a whole.
     """
     recipe, team = Recipe(), Team()
+    steps: dict[str, dict[str, int]] = {}
     with _written(weights) as new:
         for partner, variant in PARTNERS:
             denoiser = Denoiser(recipe, team.device)
             video, groups = begin_video(denoiser, recipe)
-            Run("video", Stage(0, 0, 0.0), groups, folder / partner, team).take_averages()
+            run = Run("video", Stage(0, 0, 0.0), groups, folder / partner, team)
+            run.take_averages()
+            steps[partner] = {"image": step_of(folder / partner / "image"), "video": run.step}
             adapter = models.make_motion_adapter()
             motion = {k: v for k, v in video.state_dict().items() if "motion_modules" in k}
             adapter.load_state_dict(motion)
@@ -68,6 +72,7 @@ def export_unet(folder: Path, weights: Path) -> None:
         denoiser.tokenizer.save_pretrained(new / "tokenizer")
         denoiser.scheduler.save_pretrained(new / "scheduler")
         (new / "model_index.json").write_text(json.dumps(UNET, indent=2) + "\n")
+        (new / STEPS).write_text(json.dumps(steps) + "\n")
 
 
 def export_dit(folder: Path, weights: Path) -> None:

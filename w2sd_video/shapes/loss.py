@@ -30,7 +30,7 @@ def velocity_loss(
     """
     # Mostly where something is decided, neither almost clean nor almost pure noise. The frames
     # of a clip show together what noise hides in each, so a clip is decided at more of it.
-    shape = (1.6, 1.8) if x.ndim == 4 or x.shape[2] == 1 else (2.0, 1.0)
+    shape = (1.6, 1.8) if x.ndim == 4 or x.shape[2] == 1 else (3.0, 1.0)
     times = torch.from_numpy(rng.beta(*shape, len(x)) * 1000).long().to(x.device)
     noise = torch.randn_like(x)
     noisy = scheduler.add_noise(x, noise, times)

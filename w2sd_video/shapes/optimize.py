@@ -144,8 +144,7 @@ class Run:
         os.replace(temporary, self.file)
 
     def _load(self) -> None:
-        with safe_open(self.file, "pt") as file:
-            self.step = int(file.metadata()["step"])
+        self.step = step_of(self.file)
         tensors = load_file(self.file, device=str(self.team.device))
         for key, p in self.parameters.items():
             p.data.copy_(tensors[f"weight.{key}"])
@@ -158,6 +157,12 @@ class Run:
         """Put the averaged weights into the modules: what is sampled from and shipped."""
         for key, p in self.parameters.items():
             p.data.copy_(self.averages[key])
+
+
+def step_of(checkpoint: Path) -> int:
+    """How many steps a checkpoint, named without its suffix, has had."""
+    with safe_open(checkpoint.with_suffix(".safetensors"), "pt") as file:
+        return int(file.metadata()["step"])
 
 
 def fit(run: Run, seed: int, loss_of: Callable[[np.random.Generator], Tensor], say: Say) -> None:

@@ -20,6 +20,7 @@ ELSEWHERE = (
     "make ",
     "w2sd-video shapes train",
     "w2sd-video shapes export",
+    "w2sd-video shapes restore",
     "w2sd-video vbench",
     "w2sd-video eval",
     "render --suite",

@@ -162,3 +162,17 @@ def vbench_doctor(env: Environment = None, weights: Weights = None) -> None:
             print(f"    {'':24} {line}")
     print(f"{ready} of {len(state.dimensions)} dimensions can be scored")
     raise typer.Exit(OK if ready == len(state.dimensions) else NOT_THERE)
+
+
+def told_of_vbench() -> tuple[bool, str]:
+    """Whether VBench is here, and in a few words what it can score."""
+    from w2sd_video.eval.vbench import environment, weights
+
+    try:
+        _, state = environment.opened()
+    except InputError as error:
+        return False, error.message
+    root = weights.root()
+    ready = [name for name in state.available if not weights.missing(name, root)]
+    count = f"{len(ready)} of {len(state.dimensions)}"
+    return True, f"{count} dimensions can be scored; see: w2sd-video vbench doctor"

@@ -254,6 +254,8 @@ def doctor() -> None:
     for finding in findings():
         complete &= finding.ok
         print(f"{'ok ' if finding.ok else '-- '} {finding.what:16} {finding.text}")
+    ready, text = eval_cli.told_of_vbench()  # which nothing but scoring needs
+    print(f"{'ok ' if ready else '-- '} {'VBench':16} {text}")
     raise typer.Exit(OK if complete else SOME_FAILED)
 
 

@@ -117,7 +117,7 @@ def rows(
         times = DIMENSIONS[FLICKERING].samples // SAMPLES if still else 1
         for i, number in enumerate(_seeds(seed, count * times)):
             row = {"prompt": entry.prompt, "name": f"{stem}-{i}", "seed": number}
-            found.append(Layer(row, f"{WHERE} {suite.name}"))
+            found.append(Layer({**row, "samples": 1}, f"{WHERE} {suite.name}"))
     return found
 
 

@@ -67,7 +67,7 @@ def test_a_suite_is_rendered_and_scored(
     official.append({"prompt_en": LONG[-210:], "dimension": ["aesthetic_quality"]})
     environment.full_info(vbench).write_text(json.dumps(official))
     suite = ["--suite", "vbench:aesthetic_quality,imaging_quality", "--samples", "1"]
-    done = call("render", *suite, "-c", config, "--baseline")
+    done = call("render", *suite, "-c", config, "--baseline", "--set", "samples=3")
     assert done.code == 0, done.err
     stems = ["A Quiet Town-0", "a quiet town.2-0", f"{LONG[-210:]}-0"]
     clips = {path.stem for path in Path("renders/vbench/clips").glob("*.mp4")}
@@ -169,6 +169,11 @@ def test_setup_and_doctor(call: Call, vbench: Path, fake: Fake) -> None:
     assert nowhere.err == (
         "error: nowhere: VBench is not set up here; run: w2sd-video vbench setup\n"
     )
+
+
+def test_the_machines_doctor_knows_it(call: Call, vbench: Path) -> None:
+    last = call("doctor").out.splitlines()[-1]
+    assert last.startswith("ok  VBench           1 of 16 dimensions can be scored")
 
 
 def test_shapes(call: Call) -> None:

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
-    """A still clip, a moving one and a noisy one, 64 x 96 and eight frames."""
+    """A still clip, a moving one and a noisy one, 64 x 96 and five frames."""
     folder = tmp_path / "clips"
     folder.mkdir()
     noise = np.random.default_rng(0)
@@ -43,7 +43,7 @@ def clips(tmp_path: Path) -> Path:
     ground = np.stack([2 * x, 3 * y, 255 - x], axis=-1)
     for name, speed, grain in (("still-0", 0, 0), ("moving-0", 5, 0), ("noisy-0", 2, 40)):
         frames = []
-        for t in range(8):
+        for t in range(5):
             frame = ground + noise.integers(-grain, grain + 1, ground.shape)
             frame[(x - 20 - speed * t) ** 2 + (y - 32) ** 2 < 100] = (255, 0, 0)
             frames.append(frame.clip(0, 255).astype(np.uint8))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from w2sd_video.eval.vbench.errors import Crashed, EvaluationError, TimedOut, Unusable
 from w2sd_video.eval.vbench.process import run_task
 
-from .conftest import FAKE, Fake
+from .conftest import FAKE, Fake, is_there, wait_for
 
 PYTHON = Path(sys.executable)
 REQUEST = {"task": "check", "dimensions": ["color", "scene"]}
@@ -44,22 +43,6 @@ def test_no_result(
     with pytest.raises(kind, match=words) as error:
         ask(tmp_path)
     assert str(tmp_path / "eval" / "x.log") in str(error.value)
-
-
-def is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().split()[2] == "Z")
-
-
-def wait_for(condition: object, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def test_a_hung_runner_is_ended_with_all_it_started(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from w2sd_video.eval.vbench import process
 
-from .conftest import PROMPTS, write_clip
+from .conftest import PROMPTS, is_there, wait_for, write_clip
 
 VBENCH = """
 import json, os, subprocess
@@ -63,6 +63,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (package / "color.py").write_text("import detectron2\n")
     fetch = 'import subprocess\nassert subprocess.run(["wget", "http://x"]).returncode == 1\n'
     (package / "scene.py").write_text(fetch)
+    (package / "slow.py").write_text("import time\nprint('asleep', flush=True)\ntime.sleep(60)\n")
     (folder / "torch.py").write_text(
         "class cuda:\n    is_available = staticmethod(lambda: False)\n"
     )
@@ -72,14 +73,20 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def run(library: Path, tmp_path: Path, request: object) -> tuple[dict[str, object], str]:
-    """The result and what was printed."""
+def command(library: Path, tmp_path: Path, request: object) -> list[str]:
+    """What runs the runner beside that library."""
     asked, result = tmp_path / "request.json", tmp_path / "result.json"
     asked.write_text(json.dumps(request))
     start = f"import sys, runpy; sys.path.insert(0, {str(library)!r}); del sys.argv[0]"
     code = f"{start}; runpy.run_path(sys.argv[0], run_name='__main__')"
+    return [sys.executable, "-I", "-c", code, str(process.RUNNER), str(asked), str(result)]
+
+
+def run(library: Path, tmp_path: Path, request: object) -> tuple[dict[str, object], str]:
+    """The result and what was printed."""
+    result = tmp_path / "result.json"
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code, str(process.RUNNER), str(asked), str(result)],
+        command(library, tmp_path, request),
         env={"VBENCH_CACHE_DIR": str(tmp_path / "weights"), "PATH": "/bin:/usr/bin"},
         capture_output=True,
         text=True,
@@ -129,3 +136,22 @@ def test_what_can_be_imported_without_fetching(library: Path, tmp_path: Path) ->
     assert found["color"] == "ModuleNotFoundError: No module named 'detectron2'"
     assert str(found["no_such"]).startswith("ModuleNotFoundError")
     assert "wget is not run: http://x" in printed
+
+
+def test_it_ends_with_a_caller_that_is_killed(library: Path, tmp_path: Path) -> None:
+    words = command(library, tmp_path, {"task": "check", "dimensions": ["slow"]})
+    log = tmp_path / "log"
+    code = f"""
+import subprocess, sys
+with open({str(log)!r}, "wb") as stream:
+    child = subprocess.Popen({words!r}, stdout=stream, start_new_session=True)
+print(child.pid, flush=True)
+child.wait()
+"""
+    caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert caller.stdout
+    runner = int(caller.stdout.readline())
+    wait_for(lambda: log.exists() and log.read_text() == "asleep\n")
+    caller.kill()
+    caller.wait()
+    wait_for(lambda: not is_there(runner))

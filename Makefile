@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test nightly nightly-vbench quick check bench clean
+.PHONY: demo test nightly nightly-vbench quick check evidence bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ nightly-vbench: $(STAMP)  ## The official VBench, about 6 GB, against our own co
 
 quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
+
+evidence: $(STAMP)  ## Measure all that docs/evidence.md says, and write it anew.
+	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence all --keep
 
 bench: $(STAMP)  ## The benchmarks, one JSON line each.
 	$(BIN)/python -m benchmarks

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from w2sd_video.eval import cli as eval_cli
+from w2sd_video.eval.evidence import cli as evidence_cli
 from w2sd_video.render.errors import BAD_INPUT, INTERRUPTED, OK, SOME_FAILED, InputError
 
 app = typer.Typer(
@@ -162,6 +163,7 @@ def gallery(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
 
 app.command("eval")(eval_cli.evaluate)
 app.add_typer(eval_cli.vbench_app, name="vbench")
+app.command("evidence")(evidence_cli.evidence)
 
 
 @app.command("status")

@@ -10,49 +10,63 @@ from functools import cache
 
 import diffusers
 import pytest
-import torch
 from diffusers import DDIMScheduler
+from w2sd_video.eval.evidence.known import distances
+from w2sd_video.eval.evidence.known.mixture import Mixture, corners, line
+from w2sd_video.eval.evidence.known.sampling import BETAS, ddim, noise, sample
 
-from w2sd_video.core.reflection import MODES, Reflection
+from w2sd_video.core.reflection import MODES, Reflection, Side
 
-from .mixture import BETAS, OTHER, STRONG, WEAK, Mixture, off, sample
+STRONG, WEAK = corners(0.45, 0.35, 0.20), corners(0.60, 0.35, 0.05)
+TRUTH = corners(1 / 3, 1 / 3, 1 / 3)
 
 
-def line(left: float) -> Mixture:
-    means = torch.tensor([[-4.0], [4.0]], dtype=torch.float64)
-    return Mixture(means, torch.tensor([left, 1 - left], dtype=torch.float64), std=1.0)
+def against(weak: Mixture, **settings: object) -> Reflection:
+    return Reflection(weak=Side(denoiser=weak), **settings)
+
+
+def off(
+    model: Mixture,
+    reflection: Reflection | None = None,
+    steps: int = 50,
+    scheduler: object | None = None,
+) -> float:
+    """Total variation to the truth of what is sampled, by DDIM or another."""
+    scheduler = scheduler or ddim()
+    x = sample(scheduler, model, reflection, noise=noise(8000, 2), steps=steps)
+    return distances.off(x, TRUTH)
 
 
 @cache
 def strong_alone() -> float:
-    return off(None, STRONG, WEAK)
+    return off(STRONG)
 
 
 def test_strong_alone_is_off_and_more_steps_do_not_help() -> None:
     assert strong_alone() == pytest.approx(0.134, abs=0.005)
-    assert off(None, STRONG, WEAK, steps=150) == pytest.approx(0.135, abs=0.005)
+    assert off(STRONG, steps=150) == pytest.approx(0.135, abs=0.005)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_reflection_in_all_steps_finds_the_truth(mode: str) -> None:
-    assert off(Reflection(weak=OTHER, mode=mode), STRONG, WEAK) < 0.025
+    assert off(STRONG, against(WEAK, mode=mode)) < 0.025
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_half_of_the_steps_go_half_of_the_way(mode: str) -> None:
-    result = off(Reflection(weak=OTHER, mode=mode, steps=0.5), STRONG, WEAK)
+    result = off(STRONG, against(WEAK, mode=mode, steps=0.5))
     assert 0.03 < result < 0.08
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_weak_equal_to_strong_changes_nothing(mode: str) -> None:
-    result = off(Reflection(weak=OTHER, mode=mode), STRONG, STRONG)
+    result = off(STRONG, against(STRONG, mode=mode))
     assert result == pytest.approx(strong_alone(), abs=0.005)
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_pair_reversed_does_harm(mode: str) -> None:
-    result = off(Reflection(weak=OTHER, mode=mode), WEAK, STRONG)
+    result = off(WEAK, against(STRONG, mode=mode))
     assert result == pytest.approx(0.34, abs=0.02)
     assert result > 2 * strong_alone()
 
@@ -67,8 +81,7 @@ def test_the_pair_reversed_does_harm(mode: str) -> None:
     ],
 )
 def test_multistep_schedulers_keep_what_reflection_does(scheduler: type, mode: str) -> None:
-    reflection = Reflection(weak=OTHER, mode=mode)
-    assert off(reflection, STRONG, WEAK, 30, scheduler(**BETAS)) < 0.025
+    assert off(STRONG, against(WEAK, mode=mode), 30, scheduler(**BETAS)) < 0.025
 
 
 @pytest.mark.parametrize(
@@ -86,14 +99,14 @@ def test_multistep_schedulers_keep_what_reflection_does(scheduler: type, mode: s
 )
 def test_two_modes_on_a_line(mode: str | None, expected: tuple[float, ...]) -> None:
     strong, weak = line(0.30), line(0.10)
-    reflection = Reflection(weak=OTHER, mode=mode) if mode else None
+    reflection = against(weak, mode=mode) if mode else None
     for steps, mass in zip((50, 25, 10), expected, strict=True):
         scheduler = DDIMScheduler(
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
             clip_sample=False, set_alpha_to_one=False, steps_offset=1,
         )  # fmt: skip
-        left = strong.mass(sample(scheduler, strong, weak, reflection, steps=steps))[0]
-        assert float(left) == pytest.approx(mass, abs=0.025)
+        x = sample(scheduler, strong, reflection, noise=noise(8000, 1), steps=steps)
+        assert float(strong.mass(x)[0]) == pytest.approx(mass, abs=0.025)
 
 
 def test_a_pair_too_far_apart_overshoots_and_gap_mends_it() -> None:
@@ -101,8 +114,8 @@ def test_a_pair_too_far_apart_overshoots_and_gap_mends_it() -> None:
 
     def left(gap: float) -> float:
         scheduler = DDIMScheduler(clip_sample=False, set_alpha_to_one=False, steps_offset=1)
-        reflection = Reflection(weak=OTHER, mode="implicit", gap=gap)
-        return float(strong.mass(sample(scheduler, strong, weak, reflection))[0])
+        reflection = against(weak, mode="implicit", gap=gap)
+        return float(strong.mass(sample(scheduler, strong, reflection, noise=noise(8000, 1)))[0])
 
     assert left(1.0) > 0.58
     assert left(0.2) == pytest.approx(0.45, abs=0.06)

@@ -10,11 +10,11 @@ import diffusers
 import pytest
 import torch
 from diffusers import DDIMScheduler
+from w2sd_video.eval.evidence.known.mixture import Mixture
+from w2sd_video.eval.evidence.known.sampling import noise, sample
 
 from w2sd_video.core.reflection import MODES, Reflection, Side, Stage
 from w2sd_video.core.scheduler import ReflectingScheduler
-
-from .mixture import Mixture, sample
 
 OTHER = Side(denoiser="the weak one")
 SCHEDULERS = {
@@ -97,8 +97,10 @@ def test_a_real_weak_equal_to_strong_falls_like_one_over_n() -> None:
     errors = []
     for steps in (10, 20, 40, 80):
         stock, reflected = (
-            sample(DDIMScheduler(clip_sample=False), both, both, reflection, n=500, steps=steps)
-            for reflection in (None, Reflection(weak=OTHER))
+            sample(
+                DDIMScheduler(clip_sample=False), both, reflection, noise=noise(500, 1), steps=steps
+            )
+            for reflection in (None, Reflection(weak=Side(denoiser=both)))
         )
         errors.append(float((reflected - stock).abs().mean()))
     for coarse, fine in pairwise(errors):

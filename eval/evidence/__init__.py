@@ -1,0 +1,57 @@
+"""Evidence: the paper's figures and tables made from nothing, with rows that could refute them.
+
+An evidence is one module of this package that has ``run(seed, quick) -> Result`` and stands in
+``EVIDENCES`` below. All else follows from the result, which is JSON: ``plots.py`` draws it,
+``section.py`` writes it down, ``command.py`` keeps it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+from w2sd_video.render.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from .result import Result
+
+# Name and what it shows, in the order of the page. The module has the name with underscores.
+EVIDENCES = {
+    "gaussians-1d": "Two Gaussians on a line, weak to ideal (the paper's figure 4)",
+    "gaussians-2d": "Three Gaussians in the plane, weak to ideal (figure 5)",
+    "difference": "Gain against the size and the sign of the difference (figures 11 and 12)",
+    "sweep": "The settings gap and steps, and every mode, swept",
+}
+ALL = "all"
+
+
+class Evidence(Protocol):
+    """What a module of this package has."""
+
+    def run(self, seed: int, quick: bool) -> Result:
+        """Measure.
+
+        Args:
+            seed: of every random number; results for one seed are the same each time.
+            quick: a size that takes seconds and shows only that everything runs.
+        """
+        ...
+
+
+def load(name: str) -> Evidence:
+    """The evidence of this name, imported now."""
+    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    return cast(Evidence, module)
+
+
+def chosen(names: list[str]) -> list[str]:
+    """Of the names asked for, those that are meant, in the page's order.
+
+    Raises:
+        InputError: for a name that is not known.
+    """
+    for name in names:
+        if name != ALL and name not in EVIDENCES:
+            near = did_you_mean(name, [*EVIDENCES, ALL, "ls"])
+            raise InputError(f"unknown evidence '{name}'{near} ({', '.join(EVIDENCES)}, {ALL})")
+    return [name for name in EVIDENCES if name in names or ALL in names]

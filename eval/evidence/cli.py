@@ -1,0 +1,83 @@
+"""``w2sd-video evidence``: make what the docs claim, from nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from w2sd_video.render.errors import InputError
+
+from . import EVIDENCES, chosen
+
+
+def evidence(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Which, or all; ls lists them.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of JSON, plot and text. [default: evidence]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of every random number.")] = 0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Seconds only, to see that it runs; shows nothing.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Write docs/evidence.md of this checkout.")
+    ] = False,
+    redraw: Annotated[
+        bool, typer.Option("--redraw", help="Plot and text anew from the JSON that is there.")
+    ] = False,
+    plot: Annotated[bool, typer.Option("--plot/--no-plot", help="Draw it.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Results as JSON, one a line.")] = False,
+) -> None:
+    """Measure what the docs claim, with the rows that could refute it.
+
+    Every claim is told with its verdict: holds, refuted, or open. Exit code 0 whatever they are.
+    """
+    if names == ["ls"]:
+        for name, about in EVIDENCES.items():
+            print(f"{name:14} {about}")
+        return
+    wanted = chosen(names)
+    if keep and (quick or output or not plot):
+        raise InputError("takes the whole size, docs/ and the plots", "--keep")
+    if redraw and quick:
+        raise InputError("measures nothing; leave out --quick", "--redraw")
+    for name in wanted:
+        _one(name, output or Path("evidence"), seed, quick, keep, redraw, plot, as_json)
+
+
+def _one(
+    name: str,
+    folder: Path,
+    seed: int,
+    quick: bool,
+    keep: bool,
+    redraw: bool,
+    plot: bool,
+    as_json: bool,
+) -> None:
+    from rich.console import Console
+
+    from . import keep as files
+    from .measure import measured
+    from .told import terminal
+
+    if redraw:
+        result = files.load(files.ROOT / "docs" / "evidence" if keep else folder, name)
+    else:
+        print(f"{name}: {EVIDENCES[name]} ...", file=sys.stderr, flush=True)
+        result = measured(name, seed, quick)
+    file = files.write_docs(result) if keep else files.write(result, folder, plot)
+    if as_json:
+        print(json.dumps(result.json_value(), ensure_ascii=False))
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for part in terminal(result):
+            console.print(part)
+        print(file)

@@ -1,0 +1,30 @@
+"""Run an evidence, and note how its result came about."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+
+import torch
+
+from w2sd_video.render.versions import versions
+
+from . import load
+from .result import Made, Result
+
+
+def measured(name: str, seed: int = 0, quick: bool = False) -> Result:
+    started, cpu = time.perf_counter(), time.process_time()
+    result = load(name).run(seed, quick)
+    made = Made(
+        command=f"w2sd-video evidence {name}{' --quick' if quick else ''}"
+        f"{f' --seed {seed}' if seed else ''}",
+        seed=seed,
+        seconds=time.perf_counter() - started,
+        cpu_seconds=time.process_time() - cpu,
+        versions=versions(),
+        machine=f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
+    )
+    warning = ["Made with `--quick`: far too small to show anything."] if quick else []
+    return result.model_copy(update={"made": made, "remarks": [*warning, *result.remarks]})

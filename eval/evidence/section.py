@@ -1,0 +1,99 @@
+"""The Markdown of a result, and the page that holds all of them."""
+
+from __future__ import annotations
+
+from .measured import Measured
+from .result import HOLDS, OPEN, REFUTED, Claim, Result, Table
+
+NOTE = "Means over repetitions with other seeds, ± 95 %; differences are paired by seed."
+# Packages whose versions the page names; the JSON has all.
+NAMED = ("python", "w2sd-video", "torch", "diffusers")
+
+
+def section(result: Result, folder: str = "") -> str:
+    """Heading, plot, claims, remarks, tables, and how it came about.
+
+    Args:
+        folder: of the plot and the JSON, as seen from the page.
+    """
+    name = f"{folder}/{result.name}" if folder else result.name
+    parts = [
+        f"## {result.title}",
+        result.about,
+        f"![{result.caption}]({name}.png)",
+        claims_table(result.claims),
+        "\n".join(f"- {remark}" for remark in result.remarks),
+        *map(_table, result.tables),
+        made(result, f"{name}.json"),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def claims_table(claims: list[Claim]) -> str:
+    """Each claim, the row that decides on it, and what would have refuted it."""
+    rows = ["| claim | measured | | would be refuted by | verdict |", "|---|---|---|---|---|"]
+    for claim in claims:
+        verdict = claim.verdict if claim.verdict == HOLDS else f"**{claim.verdict}**"
+        rows.append(
+            f"| {claim.text} | {claim.row} | {claim.measured} | {claim.refuted_by} | {verdict} |"
+        )
+    return "\n".join(rows)
+
+
+def _table(table: Table) -> str:
+    rows = [
+        table.note,
+        "",
+        f"| | {' | '.join(table.columns)} |",
+        "|---" * (len(table.columns) + 1) + "|",
+        *(f"| {label} | {' | '.join(map(_cell, cells))} |" for label, cells in table.rows),
+    ]
+    return "\n".join(rows)
+
+
+def _cell(cell: Measured | str) -> str:
+    return str(cell)
+
+
+def made(result: Result, file: str) -> str:
+    """Command, seed, time and versions."""
+    if result.made is None:
+        return ""
+    how = result.made
+    versions = ", ".join(f"{name} {how.versions[name]}" for name in NAMED if name in how.versions)
+    return (
+        f"`{how.command}`, seed {how.seed}: {how.seconds:.0f} s, of them {how.cpu_seconds:.0f} s "
+        f"of CPU time, on {how.machine}; {versions}. [All figures]({file})"
+    )
+
+
+def summary(results: list[Result]) -> str:
+    """One row an evidence: how many claims hold, and the claims that do not."""
+    rows = [
+        NOTE,
+        "",
+        "| evidence | claims | hold | refuted, or open |",
+        "|---|---|---|---|",
+    ]
+    for result in results:
+        hold = sum(claim.verdict == HOLDS for claim in result.claims)
+        others = "; ".join(
+            f"{verdict}: {claim.text} ({claim.row})"
+            for verdict in (REFUTED, OPEN)
+            for claim in result.claims
+            if claim.verdict == verdict
+        )
+        anchor = result.title.lower().replace(",", "").replace(" ", "-")
+        rows.append(
+            f"| [{result.title}](#{anchor}) | {len(result.claims)} | {hold} | {others or 'none'} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def between(page: str, name: str, text: str) -> str:
+    """The page with ``text`` between this name's markers, which are put at its end if missing."""
+    begin, end = f"<!-- evidence {name}: begin -->\n", f"<!-- evidence {name}: end -->\n"
+    if begin not in page or end not in page:
+        return f"{page.rstrip()}\n\n{begin}{text}{end}"
+    head, _, rest = page.partition(begin)
+    return head + begin + text + end + rest.partition(end)[2]

@@ -1,0 +1,54 @@
+"""``w2sd-video evidence``: every one runs, and what is wrong is told in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from w2sd_video.eval.evidence import EVIDENCES
+
+from ...cli.conftest import Call, call, here  # noqa: F401
+
+
+@pytest.mark.parametrize("name", EVIDENCES)
+def test_every_one_runs_from_nothing(name: str, call: Call, here: Path) -> None:  # noqa: F811
+    done = call("evidence", name, "--quick", "-o", "found")
+    assert done.code == 0, done.err
+    assert f"found/{name}.png" in done.out
+    value = json.loads(Path(f"found/{name}.json").read_text())
+    assert value["claims"]
+    assert value["made"]["command"] == f"w2sd-video evidence {name} --quick"
+    assert f"## {value['title']}" in Path(f"found/{name}.md").read_text()
+    again = call("evidence", name, "--redraw", "--no-plot", "--json", "-o", "found")
+    assert json.loads(again.out) == value
+
+
+def test_they_are_listed(call: Call) -> None:  # noqa: F811
+    listed = call("evidence", "ls").out.splitlines()
+    assert [line.split()[0] for line in listed] == [*EVIDENCES]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (
+            ["gausians-2d"],
+            "unknown evidence 'gausians-2d', did you mean 'gaussians-2d'? "
+            f"({', '.join(EVIDENCES)}, all)",
+        ),
+        (["sweep", "--keep", "-o", "x"], "--keep: takes the whole size, docs/ and the plots"),
+        (["sweep", "--keep", "--quick"], "--keep: takes the whole size, docs/ and the plots"),
+        (["sweep", "--redraw", "--quick"], "--redraw: measures nothing; leave out --quick"),
+        (["sweep", "--redraw"], "evidence/sweep.json: is not there; run it without --redraw first"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(
+    argv: list[str],
+    message: str,
+    call: Call,  # noqa: F811
+    here: Path,  # noqa: F811
+) -> None:
+    done = call("evidence", *argv)
+    assert done.code == 2
+    assert done.err.strip() == f"error: {message}"

@@ -116,13 +116,13 @@ def _vbench(
 
 def _shapes(folder: Path, as_json: bool) -> int:
     from rich.console import Console
-    from w2sd_video.eval.vbench import shapes, told
+    from w2sd_video.eval import shapes
 
     report = shapes.evaluate(folder, _say)
     if as_json:
-        print(json.dumps(told.shapes_as_json(report)))
+        print(json.dumps(report.as_json()))
     else:
-        Console(highlight=False, soft_wrap=True).print(told.shapes_table(report))
+        Console(highlight=False, soft_wrap=True).print(report.table())
     return OK
 
 

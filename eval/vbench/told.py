@@ -7,8 +7,6 @@ from typing import Any
 from rich.table import Table
 from w2sd_video.eval.vbench.dimensions import DIMENSIONS
 from w2sd_video.eval.vbench.scoring import SOURCE, Report
-from w2sd_video.eval.vbench.shapes import SOURCE as SHAPES_SOURCE
-from w2sd_video.eval.vbench.shapes import ShapesReport
 
 NOT_AVAILABLE = "not available"
 TITLES = {"quality": "Quality", "semantic": "Semantic", "total": "Total"}
@@ -72,32 +70,3 @@ def remarks(report: Report) -> list[str]:
                 f"totals need all of their dimensions; not asked for: {', '.join(lacking)}"
             )
     return lines
-
-
-def shapes_as_json(report: ShapesReport) -> dict[str, Any]:
-    return {
-        "source": SHAPES_SOURCE,
-        "clips": report.clips,
-        "scored_now": report.scored,
-        "other_prompts": report.others,
-        "means": {
-            side or "clips": {name: value for name, (value, _) in metrics.items()}
-            for side, metrics in report.means.items()
-        },
-    }
-
-
-def shapes_table(report: ShapesReport) -> Table:
-    """A row a metric, a column a side."""
-    found = Table(box=None, pad_edge=False, header_style="bold")
-    found.add_column(SHAPES_SOURCE)
-    sides = sorted(report.means)
-    for side in sides:
-        found.add_column(side or "mean", justify="right")
-    found.add_column("clips", justify="right")
-    names = dict.fromkeys(name for side in sides for name in report.means[side])
-    for name in names:
-        cells = [report.means[side].get(name) for side in sides]
-        values = ["-" if cell is None else f"{cell[0]:.4f}" for cell in cells]
-        found.add_row(name, *values, str(sum(cell[1] for cell in cells if cell)))
-    return found

@@ -18,10 +18,10 @@ ENCODERS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "dit": (dit.make_tokenizer, dit.make_text_encoder),
 }
 
-STEPS = {"unet": 150, "dit": 350}
+STEPS = {"unet": 150, "dit": 950}
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", ["unet", pytest.param("dit", marks=pytest.mark.slow)])
 def test_it_is_learned_soon(name: str) -> None:
     """On captions that were never seen; knowing colors and shapes alone is worth 1.4."""
     torch.manual_seed(0)
@@ -44,7 +44,7 @@ def test_it_is_learned_soon(name: str) -> None:
         loss(False).backward()
         optimizer.step()
     with torch.no_grad():
-        assert loss(True) < 1
+        assert loss(True) < 0.3
 
 
 def test_captions_that_tell_no_direction_cost_nothing() -> None:

@@ -177,7 +177,7 @@ def test_the_machines_doctor_knows_it(call: Call, vbench: Path) -> None:
 
 
 def test_shapes(call: Call) -> None:
-    from .test_shapes import PROMPT, draw
+    from ..test_shapes import PROMPT, draw
 
     Path("in").mkdir()
     draw(Path("in"), PROMPT, PROMPT)

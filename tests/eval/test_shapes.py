@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from w2sd_video.eval.results import Results
-from w2sd_video.eval.vbench.shapes import METRICS, SOURCE, evaluate
+from w2sd_video.eval.shapes import METRICS, SOURCE, evaluate
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.video import write_mp4
 from w2sd_video.shapes.world import Scene, sample_clip
 
-from .conftest import write_clip
+from .vbench.conftest import write_clip
 
 PROMPT = "a red circle moving left on a white background"
 

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from rich.table import Table
 from w2sd_video.eval.results import Results, Score
 from w2sd_video.eval.vbench.clips import Clip, find
 
@@ -34,6 +36,32 @@ class ShapesReport:
     scored: int
     others: int
     means: dict[str, dict[str, tuple[float, int]]]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "source": SOURCE,
+            "clips": self.clips,
+            "scored_now": self.scored,
+            "other_prompts": self.others,
+            "means": {
+                side or "clips": {name: value for name, (value, _) in metrics.items()}
+                for side, metrics in self.means.items()
+            },
+        }
+
+    def table(self) -> Table:
+        """A row a metric, a column a side."""
+        found = Table(box=None, pad_edge=False, header_style="bold")
+        found.add_column(SOURCE)
+        sides = sorted(self.means)
+        for side in sides:
+            found.add_column(side or "mean", justify="right")
+        found.add_column("clips", justify="right")
+        for name in dict.fromkeys(name for side in sides for name in self.means[side]):
+            cells = [self.means[side].get(name) for side in sides]
+            values = ["-" if cell is None else f"{cell[0]:.4f}" for cell in cells]
+            found.add_row(name, *values, str(sum(cell[1] for cell in cells if cell)))
+        return found
 
 
 def evaluate(folder: Path, say: Callable[[str], None]) -> ShapesReport:

@@ -112,7 +112,7 @@ def _panel(case: Case, found: Found) -> Panel:
     alone, by_mode = found
     return Lines(
         title=case.name,
-        x="how far weak is behind strong (below 0: ahead)",
+        x="how far weak is behind strong (−1: it is the truth)",
         y="masses off (lower is better)",
         lines=[
             Line(label=mode, x=[*case.behind], y=values, role=MODES[mode])
@@ -120,7 +120,6 @@ def _panel(case: Case, found: Found) -> Panel:
         ],
         levels=[Level(label="strong alone", at=alone.mean, role="strong")],
         marks=[
-            Level(label="weak = truth", at=-1.0),
             Level(label="weak = strong", at=0.0),
             Level(label="as far as the truth", at=1.0),
         ],

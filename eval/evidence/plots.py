@@ -143,7 +143,7 @@ def _paths(ax: Any, panel: Paths, first: bool) -> None:
     side.axis("off")
     if first:
         side.annotate(
-            "black: truth", (1, 1), xycoords="axes fraction", ha="right", va="top", fontsize=8
+            "black:\ntruth", (1, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=8
         )
 
 

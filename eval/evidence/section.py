@@ -68,25 +68,26 @@ def made(result: Result, file: str) -> str:
 
 
 def summary(results: list[Result]) -> str:
-    """One row an evidence: how many claims hold, and the claims that do not."""
+    """How many claims of each evidence hold, and which ones are refuted."""
     rows = [
         NOTE,
         "",
-        "| evidence | claims | hold | refuted, or open |",
-        "|---|---|---|---|",
+        "| evidence | claims | hold | open | refuted |",
+        "|---|---|---|---|---|",
     ]
     for result in results:
-        hold = sum(claim.verdict == HOLDS for claim in result.claims)
-        others = "; ".join(
-            f"{verdict}: {claim.text} ({claim.row})"
-            for verdict in (REFUTED, OPEN)
-            for claim in result.claims
-            if claim.verdict == verdict
-        )
+        verdicts = [claim.verdict for claim in result.claims]
+        counts = " | ".join(str(verdicts.count(verdict)) for verdict in (HOLDS, OPEN, REFUTED))
         anchor = result.title.lower().replace(",", "").replace(" ", "-")
-        rows.append(
-            f"| [{result.title}](#{anchor}) | {len(result.claims)} | {hold} | {others or 'none'} |"
-        )
+        rows.append(f"| [{result.title}](#{anchor}) | {len(verdicts)} | {counts} |")
+    refuted = [
+        f"- {claim.text}: {claim.row} is {claim.measured}"
+        for result in results
+        for claim in result.claims
+        if claim.verdict == REFUTED
+    ]
+    if refuted:
+        rows += ["", "Refuted:", "", *refuted]
     return "\n".join(rows) + "\n"
 
 

@@ -27,6 +27,7 @@ WIDTH, DPI = 12.0, 100  # inches; pixels an inch
 HEIGHTS = {"paths": 2.5, "cloud": 3.0, "lines": 3.7}
 ROW = 0.24  # inches of one row of dots
 HEADING = 0.3
+CLEAR = {"boxstyle": "square,pad=0.1", "color": "white", "alpha": 0.8}  # behind a text
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -92,7 +93,7 @@ def _lines(ax: Any, panel: Lines, first: bool) -> None:
         ax.axhline(level.at, color=COLOURS[level.role], linestyle="--", linewidth=1.2)
         ax.annotate(
             level.label, (1, level.at), xycoords=("axes fraction", "data"), xytext=(-2, 3),
-            textcoords="offset points", ha="right", color=COLOURS[level.role],
+            textcoords="offset points", ha="right", color=COLOURS[level.role], bbox=CLEAR,
         )  # fmt: skip
     for mark in panel.marks:
         ax.axvline(mark.at, color=COLOURS[mark.role], linestyle=":", linewidth=1)
@@ -115,7 +116,7 @@ def _dots(ax: Any, panel: Dots, first: bool) -> None:
         ax.annotate(
             f"{value.mean:.3f}", (max(value.mean, value.high or 0), row), xytext=(7, 0),
             textcoords="offset points", va="center", color=colour,
-            bbox={"boxstyle": "square,pad=0.1", "color": "white"},
+            bbox=CLEAR,
         )  # fmt: skip
     ax.set_yticks([*rows], [dot.label for dot in panel.dots])
     ax.tick_params(axis="y", length=0)

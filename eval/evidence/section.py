@@ -81,7 +81,7 @@ def summary(results: list[Result]) -> str:
         anchor = result.title.lower().replace(",", "").replace(" ", "-")
         rows.append(f"| [{result.title}](#{anchor}) | {len(verdicts)} | {counts} |")
     refuted = [
-        f"- {claim.text}: {claim.row} is {claim.measured}"
+        f"- {result.title}. {claim.text}: {claim.row} is {claim.measured}"
         for result in results
         for claim in result.claims
         if claim.verdict == REFUTED

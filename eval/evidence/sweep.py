@@ -97,7 +97,7 @@ def run(seed: int, quick: bool) -> Result:
     sweeps = [Sweep(pair, size, seed) for pair in PAIRS]
     return Result(
         name="sweep",
-        title="gap, steps and modes",
+        title="Gap, steps and modes",
         about=(
             "Reflection's two settings on two pairs with exact scores: one whose difference is "
             "about what the strong model lacks (the plane above), and one whose weak model is "

@@ -52,7 +52,10 @@ def test_the_first_step_by_hand(mode: str, weak: Side) -> None:
     t = int(hand.scheduler.timesteps[0])
     below = t - 250
     with torch.no_grad():
-        u, c = hand.output(x, t, Side(guidance_scale=0.0)), hand.output(x, t, Side(guidance_scale=1.0))
+        u, c = (
+            hand.output(x, t, Side(guidance_scale=0.0)),
+            hand.output(x, t, Side(guidance_scale=1.0)),
+        )
         lower = hand.move(x, hand.output(x, t, Side()), t, below)
         there = lower if mode == "exact" else x
         pushed = hand.move(lower, hand.output(there, t, weak), below, t)

@@ -84,7 +84,7 @@ def measure(
     kind: Annotated[Literal["video", "image", "dit", "moe", "vae"], typer.Argument()] = "video",
     objects: Annotated[int, typer.Option(help="Objects in every prompt.", min=1, max=2)] = 1,
     pairs: Annotated[int, typer.Option(help="Prompt-seed pairs.", min=1)] = 512,
-    guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 2.0,
+    guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 2.5,
     steps: Annotated[int, typer.Option(help="Inference steps.", min=1)] = 25,
     weak: Annotated[bool, typer.Option(help="Measure the weak partner.")] = False,
     half: Annotated[bool, typer.Option("--bf16", help="Sample in bfloat16: faster.")] = False,

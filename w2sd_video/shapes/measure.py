@@ -27,7 +27,7 @@ def grade_pipeline(
     pairs: list[tuple[Scene, int]],
     *,
     kind: Kind = "video",
-    guidance_scale: float = 2.0,
+    guidance_scale: float = 2.5,
     num_inference_steps: int = 25,
     batch: int = 8,
     done: Callable[[int], None] = lambda count: None,

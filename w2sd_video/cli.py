@@ -173,8 +173,10 @@ def status(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
 
     from w2sd_video.render.status import report
 
+    # A table in a file or a pipe is not to be folded to some terminal's width.
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
     for part in report(folder):
-        Console(highlight=False, soft_wrap=True).print(part)
+        console.print(part)
 
 
 @app.command("compare")

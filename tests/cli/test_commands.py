@@ -80,7 +80,12 @@ finally:
     "arguments",
     [
         ["--help"],
-        ["ok.txt", "--dry-run"],
+        [
+            "ok.txt",
+            "--dry-run",
+            "-c",
+            "sdxl-guidance",
+        ],  # of models that are there it takes the time
         ["ok.txt", "--dry-run", "-c", "wan22"],
         ["ok.txt", "--set", "x=1"],
         ["no.txt"],

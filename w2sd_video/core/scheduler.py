@@ -294,7 +294,10 @@ class ReflectingScheduler:
         if out.shape != cond.shape:
             return  # DiT steps both halves
         if unpushed is not None and call.step in self._down:
-            out = effective_output(out, sample, unpushed, *self._down[call.step])
+            a, b = self._down[call.step]
+            if b == 0:
+                return  # a step that goes nowhere, whatever the output
+            out = effective_output(out, sample, unpushed, a, b)
         self._on_guidance(effective_guidance(out, cond, uncond))
 
     def _carry_push(self, call: Call, sample: Tensor, unpushed: Tensor | None) -> None:

@@ -7,7 +7,8 @@ from w2sd_video.eval.vbench.dimensions import DEFAULT, DIMENSIONS, chosen, total
 
 from w2sd_video.render.errors import InputError
 
-# A model's published row of the leaderboard, in percent, and its published totals.
+# A model's row of the leaderboard, in percent, and its totals, as remembered: the source could not
+# be read here, but totals that follow from the row to .01 can hardly be wrong together with it.
 PUBLISHED = {
     "subject_consistency": 91.41,
     "background_consistency": 97.47,

@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 
 from w2sd_video.memory.tensors import MIB
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.jobs import Job, plan
-from w2sd_video.render.ledger import Ledger
-from w2sd_video.render.prompts import read_prompts
-from w2sd_video.render.resolve import read_config
-from w2sd_video.render.standing import standing
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.prompts import read_prompts
+from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.record.standing import standing
+from w2sd_video.render.settings.resolve import read_config
 
 from .measure import Figures
 

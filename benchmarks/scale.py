@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from w2sd_video.render.calibrate import calibrate
 from w2sd_video.render.engines import cluster
 from w2sd_video.render.engines.cluster import Actor, Cluster
 from w2sd_video.render.engines.crew import Gone, Ready
-from w2sd_video.render.events import Result, Started
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.forecast import forecast
-from w2sd_video.render.jobs import Job, plan
-from w2sd_video.render.layers import Layer
-from w2sd_video.render.paces import Paces, Place
-from w2sd_video.render.resolve import read_config
+from w2sd_video.render.jobs.events import Result, Started
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.run import run
+from w2sd_video.render.settings.layers import Layer
+from w2sd_video.render.settings.resolve import read_config
+from w2sd_video.render.timing.calibrate import calibrate
+from w2sd_video.render.timing.forecast import forecast
+from w2sd_video.render.timing.paces import Paces, Place
 
 from .measure import Figures, alone
 

@@ -14,14 +14,14 @@ import torch
 from w2sd_video.render.engines import Engine
 from w2sd_video.render.engines.here import Here
 from w2sd_video.render.engines.processes import Processes
-from w2sd_video.render.events import Result, Step
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.jobs import Job, plan
-from w2sd_video.render.layers import Layer
-from w2sd_video.render.resolve import read_config
+from w2sd_video.render.jobs.events import Result, Step
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.media.video import Frames, read_mp4
+from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.record.verify import psnr
 from w2sd_video.render.run import run
-from w2sd_video.render.verify import psnr
-from w2sd_video.render.video import Frames, read_mp4
+from w2sd_video.render.settings.layers import Layer
+from w2sd_video.render.settings.resolve import read_config
 from w2sd_video.shapes import load_pipeline
 from w2sd_video.shapes.world import COLORS, SHAPES
 

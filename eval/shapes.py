@@ -14,7 +14,7 @@ from w2sd_video.eval.results import Results, Score
 from w2sd_video.eval.vbench.clips import Clip, find
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.video import read_mp4
+from w2sd_video.render.media.video import read_mp4
 
 SOURCE = "shapes 1"
 # As the comparison names them. Of right to background 1 is all right; jitter is in pixels,

@@ -106,7 +106,7 @@ def render(
     from dataclasses import replace
 
     from w2sd_video.render.command import Request, option_layers, render_list
-    from w2sd_video.render.shards import Shard
+    from w2sd_video.render.jobs.shards import Shard
 
     if not (prompts or suite):
         raise InputError("Missing argument 'PROMPTS', or --suite.")
@@ -156,7 +156,7 @@ render_app.command()(render)
 @app.command("gallery")
 def gallery(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Write the gallery page of a folder of clips again."""
-    from w2sd_video.render.gallery import write_gallery
+    from w2sd_video.render.reporting.gallery import write_gallery
 
     print(write_gallery(folder))
 
@@ -171,7 +171,7 @@ def status(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Say how far a folder of clips is, and what failed in it."""
     from rich.console import Console
 
-    from w2sd_video.render.status import report
+    from w2sd_video.render.reporting.status import report
 
     # A table in a file or a pipe is not to be folded to some terminal's width.
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
@@ -211,7 +211,7 @@ def configs_ls() -> None:
     """List the presets: what they compare, how large, how often, at what cost."""
     from rich.console import Console
 
-    from w2sd_video.render.presets import table
+    from w2sd_video.render.reporting.presets import table
 
     Console(highlight=False).print(table())
 
@@ -252,7 +252,7 @@ def _preset(name: str) -> str:
 @app.command("doctor")
 def doctor() -> None:
     """Say what this machine can do."""
-    from w2sd_video.render.doctor import findings
+    from w2sd_video.render.reporting.doctor import findings
 
     complete = True
     for finding in findings():

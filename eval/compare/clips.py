@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.folder import rows
+from w2sd_video.render.record.folder import rows
 
 from ..results import Score, scores_of
 from .settings import flat

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from w2sd_video.render.video import read_png, stream_frames
+from w2sd_video.render.media.video import read_png, stream_frames
 
 from . import figures, verdicts
 from .cautions import cautions

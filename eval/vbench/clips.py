@@ -13,7 +13,7 @@ from w2sd_video.eval.results import digest
 from w2sd_video.eval.vbench.dimensions import LIMIT, Dimension
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.folder import rows
+from w2sd_video.render.record.folder import rows
 
 CLIPS = ""  # the side of clips that are neither plain nor reflected, as far as is known
 

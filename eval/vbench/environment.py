@@ -19,8 +19,8 @@ from w2sd_video.eval.vbench.errors import EvaluationError
 from w2sd_video.eval.vbench.process import run_task
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.folder import write_whole
-from w2sd_video.render.paces import cache_folder
+from w2sd_video.render.record.folder import write_whole
+from w2sd_video.render.timing.paces import cache_folder
 
 VERSION = "0.1.5"
 # setuptools brings pkg_resources, which clip imports and newer ones lack.

@@ -22,9 +22,9 @@ from w2sd_video.eval.vbench.dimensions import (
     chosen,
 )
 
-from w2sd_video.render.config import MAX_SEEDS, SEED_LIMIT, parse_seeds
 from w2sd_video.render.errors import InputError, did_you_mean
-from w2sd_video.render.layers import Layer
+from w2sd_video.render.settings.config import MAX_SEEDS, SEED_LIMIT, parse_seeds
+from w2sd_video.render.settings.layers import Layer
 
 OFFICIAL, SAMPLED = "vbench", "w2sd-200"
 SAMPLED_PROMPTS = 200

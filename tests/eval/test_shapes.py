@@ -10,7 +10,7 @@ from w2sd_video.eval.results import Results
 from w2sd_video.eval.shapes import METRICS, SOURCE, evaluate
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.video import write_mp4
+from w2sd_video.render.media.video import write_mp4
 from w2sd_video.shapes.world import Scene, sample_clip
 
 from .vbench.conftest import write_clip

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from w2sd_video.render import inputs
-from w2sd_video.render.calls import KEY_OF
-from w2sd_video.render.config import Config
-from w2sd_video.render.jobs import Job, plan
-from w2sd_video.render.layers import Layer
+from w2sd_video.render.inference.calls import KEY_OF
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.media import inputs
+from w2sd_video.render.settings.config import Config
+from w2sd_video.render.settings.layers import Layer
 
 from .. import tiny
 

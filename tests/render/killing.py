@@ -18,12 +18,12 @@ from pathlib import Path
 
 import torch
 
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.jobs import plan
-from w2sd_video.render.layers import Layer
-from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.jobs.plan import plan
+from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.record.standing import standing
 from w2sd_video.render.run import run
-from w2sd_video.render.standing import standing
+from w2sd_video.render.settings.layers import Layer
 
 PROMPTS = ("a red", "blue", "ring")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from w2sd_video.render.jobs import Job, plan
-from w2sd_video.render.layers import Layer
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.settings.layers import Layer
 
 PROMPTS = ["a red", "blue", "ring"]
 

@@ -18,16 +18,16 @@ from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.events import Result
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.gallery import write_gallery
-from w2sd_video.render.jobs import Job, plan
-from w2sd_video.render.ledger import Ledger
-from w2sd_video.render.prompts import read_prompts
-from w2sd_video.render.resolve import read_layer
+from w2sd_video.render.jobs.events import Result
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.prompts import read_prompts
+from w2sd_video.render.media.video import read_mp4, read_png
+from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.record.standing import standing
+from w2sd_video.render.reporting.gallery import write_gallery
 from w2sd_video.render.run import run
-from w2sd_video.render.standing import standing
-from w2sd_video.render.video import read_mp4, read_png
+from w2sd_video.render.settings.resolve import read_layer
 
 from .. import tiny
 from ..tiny.parts import VISION, WIDTH, picture
@@ -249,7 +249,7 @@ def test_an_unknown_image_model_is_known_once_loaded(
 ) -> None:
     """As with a hub id that was never downloaded: its files can't be planned."""
     settings = {"model": str(saved("StableDiffusionPipeline")), "height": 8, "width": 8}
-    monkeypatch.setattr("w2sd_video.render.models.index", lambda *_: {})
+    monkeypatch.setattr("w2sd_video.render.settings.models.index", lambda *_: {})
     with pytest.raises(InputError) as wrong:
         render(planned(settings))
     assert str(wrong.value) == (

@@ -14,18 +14,18 @@ import pytest
 import yaml
 
 from w2sd_video import cli, shapes
-from w2sd_video.render import clips
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.events import Result, Step
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.jobs import Job, plan
-from w2sd_video.render.layers import Layer
-from w2sd_video.render.ledger import Ledger
-from w2sd_video.render.resolve import read_config
+from w2sd_video.render.files import clips
+from w2sd_video.render.inference.worker import Worker
+from w2sd_video.render.jobs.events import Result, Step
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.media.video import read_mp4
+from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.record.standing import standing
 from w2sd_video.render.run import run
-from w2sd_video.render.standing import standing
-from w2sd_video.render.video import read_mp4
-from w2sd_video.render.worker import Worker
+from w2sd_video.render.settings.layers import Layer
+from w2sd_video.render.settings.resolve import read_config
 
 from .listed import PROMPTS, planned
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from w2sd_video.render import publishing
 from w2sd_video.render.errors import InputError, RunError
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.files import publishing
+from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.record.standing import standing
 from w2sd_video.render.run import run
-from w2sd_video.render.standing import standing
 
 from .listed import planned
 
@@ -60,7 +60,7 @@ def test_a_full_disk_ends_the_run(
 LIMITED = """
 import resource, sys
 from w2sd_video.cli import render_main
-from w2sd_video.render import publishing
+from w2sd_video.render.files import publishing
 
 publish, published = publishing.publish, []
 

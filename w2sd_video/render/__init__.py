@@ -1,10 +1,17 @@
 """The batch renderer: a prompt list in, a folder of clips out.
 
-The data flow one way, a module a stage::
+The data flow one way, a folder a stage, and each imports from those above it only::
 
-    prompts -> config -> jobs -> worker -> clips -> ledger -> gallery
-    (rows)     (typed)   (ids)   (frames)  (files)  (SQLite)  (HTML)
+    media      images and videos         -> frames, and back
+    settings   presets, files, options   -> a checked configuration
+    jobs       prompt list               -> jobs (ids)
+    inference  jobs                      -> latents -> frames
+    files      frames                    -> MP4, PNG, JSON
+    engines    where this is done: in this process, in several, on a cluster
+    timing     paces of earlier clips    -> forecast
+    record     results                   -> ledger (SQLite)
+    reporting  ledger                    -> progress, tables, gallery (HTML)
 
-``run.run`` ties them together as an iterator of results. Only ``worker`` and what it
-calls import torch, and only when a clip is rendered.
+``command`` ties them together: it plans, and then ``drain`` renders, through ``run.run``, or
+``dry_run`` tells the cost. Only ``inference`` needs torch, and only when a clip is rendered.
 """

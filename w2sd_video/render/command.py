@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from w2sd_video.render import expand
 from w2sd_video.render.dry_run import tell
 from w2sd_video.render.errors import OK, InputError
-from w2sd_video.render.jobs import Job, plan
-from w2sd_video.render.layers import Layer, blame, nested, scalar
-from w2sd_video.render.prompts import read_prompts
+from w2sd_video.render.jobs import expand
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.prompts import read_prompts
+from w2sd_video.render.jobs.shards import Shard
 from w2sd_video.render.quiet import quiet
-from w2sd_video.render.resolve import read_config, resolve
-from w2sd_video.render.shards import Shard
+from w2sd_video.render.settings.layers import Layer, blame, nested, scalar
+from w2sd_video.render.settings.resolve import read_config, resolve
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 from w2sd_video.render.engines import Engine, choose
 from w2sd_video.render.engines.here import Here
 from w2sd_video.render.errors import INTERRUPTED, OK, SOME_FAILED, InputError, RunError
-from w2sd_video.render.events import Result
-from w2sd_video.render.folder import open_folder, write_settings
-from w2sd_video.render.forecast import Forecast, forecast
-from w2sd_video.render.gallery import write_gallery
-from w2sd_video.render.jobs import Job, Plan
-from w2sd_video.render.ledger import Ledger
-from w2sd_video.render.paces import Paces, Tally
-from w2sd_video.render.progress import Reporter, reporter
+from w2sd_video.render.jobs.events import Result
+from w2sd_video.render.jobs.plan import Job, Plan
+from w2sd_video.render.record.folder import open_folder, write_settings
+from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.record.standing import standing
+from w2sd_video.render.reporting.gallery import write_gallery
+from w2sd_video.render.reporting.progress import Reporter, reporter
 from w2sd_video.render.run import run
-from w2sd_video.render.standing import standing
 from w2sd_video.render.stopping import stoppable
+from w2sd_video.render.timing.forecast import Forecast, forecast
+from w2sd_video.render.timing.paces import Paces, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +149,7 @@ class _Drain:
         """Render some of the finished again, in this process, and compare."""
         if not count:
             return
-        from w2sd_video.render.verify import verify
+        from w2sd_video.render.record.verify import verify
 
         worker = (self._engine if isinstance(self._engine, Here) else Here()).worker
         again = worker, lambda step: check()

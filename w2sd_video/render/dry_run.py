@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from w2sd_video.render.engines import choose
-from w2sd_video.render.forecast import Forecast, forecast
-from w2sd_video.render.jobs import Job, Plan
-from w2sd_video.render.paces import Paces, Place
-from w2sd_video.render.progress import duration, mebibytes
+from w2sd_video.render.jobs.plan import Job, Plan
+from w2sd_video.render.reporting.progress import duration, mebibytes
+from w2sd_video.render.timing.forecast import Forecast, forecast
+from w2sd_video.render.timing.paces import Paces, Place
 
 if TYPE_CHECKING:
     from w2sd_video.render.command import Request
@@ -53,7 +53,7 @@ def _expected(jobs: list[Job], place: Place) -> Forecast | None:
     """Of these jobs; the time is taken of what was never rendered here."""
     paces = Paces()
     if place.engine == "local":
-        from w2sd_video.render.calibrate import calibrate
+        from w2sd_video.render.timing.calibrate import calibrate
 
         def say(level: str, line: str) -> None:
             print(f"{level}: {line}", file=sys.stderr)

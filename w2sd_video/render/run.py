@@ -8,11 +8,11 @@ from pathlib import Path
 from w2sd_video.pipelines.catalog import MODULES
 from w2sd_video.render.engines import Engine
 from w2sd_video.render.engines.here import Here
-from w2sd_video.render.events import Event, Result, Started, Step, Stopped
-from w2sd_video.render.jobs import Job, batches
-from w2sd_video.render.kinds import pipeline_name
-from w2sd_video.render.ledger import Ledger
-from w2sd_video.render.paces import Tally
+from w2sd_video.render.jobs.events import Event, Result, Started, Step, Stopped
+from w2sd_video.render.jobs.plan import Job, batches
+from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.settings.kinds import pipeline_name
+from w2sd_video.render.timing.paces import Tally
 
 
 def run(
@@ -43,9 +43,9 @@ def run(
     """
     if not jobs:
         return
-    from w2sd_video.render.calls import check as check_call  # these import torch
     from w2sd_video.render.engines.station import blaming
-    from w2sd_video.render.loading import pipeline_class
+    from w2sd_video.render.inference.calls import check as check_call  # these import torch
+    from w2sd_video.render.inference.loading import pipeline_class
 
     for job in {id(job.settings): job for job in jobs}.values():  # one of each kind
         if pipeline_name(job.config.model) in MODULES:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from w2sd_video.eval.results import Results, Score, digest
 
-from w2sd_video.render.events import Cost, Result
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.jobs import Job, plan
-from w2sd_video.render.layers import Layer
-from w2sd_video.render.video import write_mp4
+from w2sd_video.render.jobs.events import Cost, Result
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.media.video import write_mp4
+from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.settings.layers import Layer
 
 FRAMES, SIDE, FPS = 8, 32, 8
 BASE: dict[str, Any] = {

@@ -11,7 +11,7 @@ from w2sd_video.eval.compare.comparison import gather
 from w2sd_video.eval.compare.labels import labelled
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.models import fingerprint
+from w2sd_video.render.settings.models import fingerprint
 
 from .runs import BASE, REFLECTED, REFLECTION, jobs_of, record, run
 

@@ -15,7 +15,7 @@ import pytest
 from w2sd_video.eval.vbench import environment, process
 from w2sd_video.eval.vbench.dimensions import DIMENSIONS
 
-from w2sd_video.render.video import write_mp4
+from w2sd_video.render.media.video import write_mp4
 
 FAKE = Path(__file__).with_name("fake_runner.py")
 PROMPTS = [

@@ -15,7 +15,7 @@ from w2sd_video.eval.vbench.dimensions import PAPER, STATIC, chosen
 from w2sd_video.eval.vbench.scoring import SOURCE, Request, evaluate
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.video import write_mp4
+from w2sd_video.render.media.video import write_mp4
 
 PLACE = environment.place()  # before a test's cache takes the place of the user's
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from w2sd_video.render.folder import open_folder
+from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.run import run
 
 from .listed import listed, pixels

@@ -14,9 +14,9 @@ from ray.cluster_utils import Cluster as Nodes
 from w2sd_video.render.engines import cluster
 from w2sd_video.render.engines.cluster import Cluster
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.events import Result, Step
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.jobs.events import Result, Step
+from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.record.ledger import Ledger
 from w2sd_video.render.run import run
 
 from .listed import listed, pixels

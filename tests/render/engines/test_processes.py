@@ -17,9 +17,9 @@ import yaml
 
 from w2sd_video.render.engines.processes import Processes
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.events import Result, Step
-from w2sd_video.render.folder import open_folder
-from w2sd_video.render.ledger import Ledger
+from w2sd_video.render.jobs.events import Result, Step
+from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.record.ledger import Ledger
 from w2sd_video.render.run import run
 
 from .listed import PROMPTS, listed, pixels

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.events import Tell
-from w2sd_video.render.jobs import Job
-from w2sd_video.render.paces import Place
+from w2sd_video.render.jobs.events import Tell
+from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.timing.paces import Place
 
 NAMES = ("local", "ray")
 Batches = Iterable[list[Job]]

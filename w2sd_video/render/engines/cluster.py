@@ -16,9 +16,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from w2sd_video.render.errors import InputError, RunError
-from w2sd_video.render.events import Tell
-from w2sd_video.render.jobs import Job, references
-from w2sd_video.render.paces import Place
+from w2sd_video.render.jobs.events import Tell
+from w2sd_video.render.jobs.plan import Job, references
+from w2sd_video.render.timing.paces import Place
 from w2sd_video.render.versions import versions
 
 from . import Batches, Check

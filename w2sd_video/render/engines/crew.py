@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from w2sd_video.render.errors import InputError, RunError
-from w2sd_video.render.events import Event, Result, Stopped, Tell
-from w2sd_video.render.jobs import Job
+from w2sd_video.render.jobs.events import Event, Result, Stopped, Tell
+from w2sd_video.render.jobs.plan import Job
 
 from . import Batches, Check
 

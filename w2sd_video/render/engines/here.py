@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from w2sd_video.render.events import Event, Step, Tell
-from w2sd_video.render.paces import Place
+from w2sd_video.render.jobs.events import Event, Step, Tell
+from w2sd_video.render.timing.paces import Place
 
 from . import Batches, Check
 
 if TYPE_CHECKING:
-    from w2sd_video.render.worker import Worker
+    from w2sd_video.render.inference.worker import Worker
 
 
 class Here:
@@ -23,7 +23,7 @@ class Here:
     @cached_property
     def worker(self) -> Worker:
         """It keeps its model from one call to the next."""
-        from w2sd_video.render.worker import Worker  # imports torch
+        from w2sd_video.render.inference.worker import Worker  # imports torch
 
         return Worker()
 

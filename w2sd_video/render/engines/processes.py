@@ -13,9 +13,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from w2sd_video.render.events import Tell
-from w2sd_video.render.jobs import Job
-from w2sd_video.render.paces import Place
+from w2sd_video.render.jobs.events import Tell
+from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.timing.paces import Place
 
 from . import Batches, Check
 from .crew import Gone, Message, lead

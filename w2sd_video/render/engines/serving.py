@@ -9,8 +9,8 @@ from queue import Empty, SimpleQueue
 from threading import Event as Flag
 
 from w2sd_video.render.errors import InputError, RunError
-from w2sd_video.render.events import Event, Step
-from w2sd_video.render.jobs import Job
+from w2sd_video.render.jobs.events import Event, Step
+from w2sd_video.render.jobs.plan import Job
 from w2sd_video.render.quiet import quiet
 
 from .crew import Gone, Message, Ready, Refused, Said
@@ -34,7 +34,9 @@ def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None], share: fl
     """
     quiet()
     logging.basicConfig(handlers=[_Forward(send)], level=logging.WARNING, force=True)
-    from w2sd_video.render.worker import Worker  # imports torch, which heeds what was set before
+    from w2sd_video.render.inference.worker import (
+        Worker,  # imports torch, which heeds what was set before
+    )
 
     from .station import Station
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.events import Started, Step, Stopped, Tell
-from w2sd_video.render.jobs import Job
-from w2sd_video.render.layers import guilty
-from w2sd_video.render.publishing import Publisher
-from w2sd_video.render.worker import Worker
+from w2sd_video.render.files.publishing import Publisher
+from w2sd_video.render.inference.worker import Worker
+from w2sd_video.render.jobs.events import Started, Step, Stopped, Tell
+from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.settings.layers import guilty
 
 log = logging.getLogger(__name__)
 

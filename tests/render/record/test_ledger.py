@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.jobs.events import Cost, Result
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.record.ledger import SCHEMA_VERSION, Ledger
+from w2sd_video.render.settings.layers import Layer
+from w2sd_video.render.timing.forecast import Forecast
+from w2sd_video.render.versions import versions
+
+
+def jobs(**settings: object) -> list[Job]:
+    rows = [Layer({"prompt": p}, "l", {(): i}) for i, p in enumerate(("a", "b", "c"), 1)]
+    return plan([Layer({"model": "org/model", **settings}, "f")], rows).jobs
+
+
+def states(ledger: Ledger) -> list[tuple[str, str]]:
+    return [(row["name"], row["state"]) for row in ledger.rows()]
+
+
+def test_a_life(tmp_path: Path) -> None:
+    path, (a, b, c) = tmp_path / "ledger.sqlite", jobs()
+    with Ledger(path) as ledger:
+        ledger.add([a, b, c])
+        ledger.start([a, b, c])
+        (tmp_path / "a.mp4").write_bytes(b"four")
+        cost = Cost(50, {"load": 9.0, "denoise": 1.0, "decode": 0.5}, 123, "all here", "an abacus")
+        ledger.ended(Result(a, tmp_path / "a.mp4", cost=cost))
+        ledger.ended(Result(b, error="RuntimeError: no"))
+        ledger.stopped([a, b, c])
+        assert states(ledger) == [("a-s0", "done"), ("b-s0", "failed"), ("c-s0", "queued")]
+    with Ledger(path) as ledger:
+        row = ledger.get(a.id)
+        assert row
+        assert (row["evaluations"], row["seconds"], row["peak_memory"]) == (50, 1.5, 123)
+        assert (row["attempts"], row["versions"]) == (1, versions())
+        assert (row["plan"], row["device"]) == ("all here", "an abacus")
+        assert row["phases"]["load"] == 9.0
+        assert row["config"] == a.config.model_dump(mode="json")
+        entry = ledger.entries()[a.id]
+        assert (entry.name, entry.state, entry.attempts, entry.size) == ("a-s0", "done", 1, 4)
+        assert entry.modified == (tmp_path / "a.mp4").stat().st_mtime_ns
+        assert [row["name"] for row in ledger.rows("failed")] == ["b-s0"]
+        ledger.add([b])
+        again = ledger.get(b.id)
+        assert again
+        assert (again["state"], again["error"], again["attempts"]) == ("queued", None, 1)
+
+
+def test_a_new_clip_takes_the_row_of_the_one_it_replaces(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        for job in (*jobs()[:1], *jobs(fps=4)[:1]):
+            ledger.add([job])
+            ledger.ended(Result(job, tmp_path))
+        assert len(list(ledger.rows())) == 1
+
+
+def test_file_format(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path).close()
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(InputError, match="newer version"):
+        Ledger(path)
+
+
+VERSION_1 = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY, pair TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
+    prompt TEXT NOT NULL, seed INTEGER NOT NULL, config TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued', attempts INTEGER NOT NULL DEFAULT 0,
+    evaluations INTEGER, seconds REAL, peak_memory INTEGER, versions TEXT, error TEXT,
+    updated REAL NOT NULL
+);
+CREATE INDEX jobs_by_name ON jobs (name);
+CREATE INDEX jobs_by_state ON jobs (state);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_ledger_of_version_1_is_taken_on(tmp_path: Path) -> None:
+    path, known = tmp_path / "ledger.sqlite", jobs()
+    db = sqlite3.connect(path)
+    db.executescript(VERSION_1)
+    for job, state in zip(known, ("done", "failed", "queued"), strict=True):
+        config = job.config.model_dump_json()
+        values = job.id, job.pair, job.name, job.kind, job.prompt, job.seed, config, state, 7.0
+        db.execute(
+            "INSERT INTO jobs (id, pair, name, kind, prompt, seed, config, state, updated)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+    db.commit()
+    db.close()
+    for _ in range(2):
+        with Ledger(path) as ledger:
+            rows = list(ledger.rows())
+            assert [row["config"] for row in rows] == [
+                job.config.model_dump(mode="json") for job in known
+            ]
+            assert [row["state"] for row in rows] == ["done", "failed", "queued"]
+            assert rows[0]["updated"] == 7.0
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    assert db.execute("SELECT COUNT(*) FROM settings").fetchone() == (1,)
+    db.close()
+    with Ledger(path) as ledger:
+        ledger.add(jobs(fps=9))
+        assert len(ledger.entries()) == 6
+
+
+def test_a_ledger_of_version_2_is_taken_on(tmp_path: Path) -> None:
+    path, known = tmp_path / "ledger.sqlite", jobs()
+    with Ledger(path) as ledger:
+        ledger.add(known)
+        ledger.ended(Result(known[0], tmp_path, cost=Cost(7)))
+    db = sqlite3.connect(path)
+    for column in ("phases", "plan", "device", "guidance"):
+        db.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
+    db.execute("DROP TABLE runs")
+    db.execute("PRAGMA user_version = 2")
+    db.commit()
+    db.close()
+    with Ledger(path) as ledger:
+        assert [row["evaluations"] for row in ledger.rows()] == [7, None, None]
+        ledger.ended(Result(known[1], tmp_path, cost=Cost(7, device="an abacus")))
+        assert [row["device"] for row in ledger.rows()] == [None, "an abacus", None]
+
+
+def test_a_ledger_of_version_3_is_taken_on(tmp_path: Path) -> None:
+    path, known = tmp_path / "ledger.sqlite", jobs()
+    with Ledger(path) as ledger:
+        ledger.add(known)
+    db = sqlite3.connect(path)
+    db.execute("ALTER TABLE jobs DROP COLUMN guidance")
+    db.execute("PRAGMA user_version = 3")
+    db.commit()
+    db.close()
+    with Ledger(path) as ledger:
+        ledger.ended(Result(known[0], tmp_path, cost=Cost(7, guidance=4.5)))
+        assert [row["guidance"] for row in ledger.rows()] == [4.5, None, None]
+
+
+def test_runs(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        one = ledger.begin("local, 1 worker", 4, Forecast(9.5, 400, 7))
+        ledger.begin("ray", 2, None)
+        ledger.finish(one, 3, 1, 50, Forecast(10.0, 380, 8))
+        first, second = ledger.runs()
+    assert (first["place"], first["clips"], first["rendered"], first["failed"]) == (
+        "local, 1 worker",
+        4,
+        3,
+        1,
+    )
+    assert (first["expected_seconds"], first["expected_size"], first["expected_memory"]) == (
+        9.5,
+        400,
+        7,
+    )
+    assert (first["seconds"], first["size"], first["memory"]) == (10.0, 380, 8)
+    assert second["expected_seconds"] is second["seconds"] is None
+
+
+def test_what_jobs_share_is_stored_once(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.add([*jobs(), *jobs(fps=4)])
+        assert len({row["id"] for row in ledger.rows()}) == 6
+    db = sqlite3.connect(tmp_path / "ledger.sqlite")
+    assert db.execute("SELECT COUNT(*) FROM settings").fetchone() == (2,)

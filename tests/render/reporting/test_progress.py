@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import io
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from w2sd_video.render.jobs.events import Cost, Result, Step
+from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.record.standing import Standing
+from w2sd_video.render.reporting import progress
+from w2sd_video.render.settings.layers import Layer
+from w2sd_video.render.timing.forecast import Forecast
+
+
+@pytest.fixture
+def jobs() -> list[Job]:
+    base = {"model": "org/model", "num_inference_steps": 10, "guidance_scale": 3.0}
+    rows = [Layer({"prompt": p}, "l.txt", {(): i}) for i, p in enumerate("abcd", 1)]
+    return plan([Layer(base, "f")], rows).jobs
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_time_left_follows_the_pace(jobs: list[Job], clock: list[float]) -> None:
+    headway = progress.Headway(jobs)
+    assert headway.left() is None
+    assert headway.share == 0
+    clock[0] += 100  # loading the model
+    headway.step(Step(jobs[:2], 0, 10, 0))
+    clock[0] += 5
+    headway.step(Step(jobs[:2], 5, 10, 20))
+    assert headway.seconds_per_step == 1.0
+    assert headway.share == 0.25
+    assert headway.left() == pytest.approx(15)
+    clock[0] += 5
+    for job in jobs[:2]:
+        headway.result(Result(job, cost=Cost(20)))
+    assert (headway.share, headway.evaluations) == (0.5, 40)
+    assert headway.left() == pytest.approx(10)
+
+
+def test_files_that_are_still_written_do_not_turn_the_count_back(
+    jobs: list[Job], clock: list[float]
+) -> None:
+    headway = progress.Headway(jobs)
+    shown = []
+    for step in (Step(jobs[:2], 10, 10, 40), Step(jobs[2:], 0, 10, 0), Step(jobs[2:], 5, 10, 20)):
+        clock[0] += 1
+        headway.step(step)
+        shown.append(headway.evaluations)
+    for job in jobs[:2]:
+        headway.result(Result(job, cost=Cost(20)))
+    assert (*shown, headway.evaluations) == (40, 40, 60, 60)
+
+
+def test_lines_come_now_and_then(
+    jobs: list[Job], clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = progress.Lines()
+    lines.begin(Standing(jobs[:1], Counter(new=1), 3, 0), Path("out"), None)
+    for done in range(11):
+        clock[0] += 4
+        lines.step(Step(jobs[:1], done, 10, 2 * done))
+    warning = ["the prompt is too long"]
+    lines.result(
+        Result(jobs[0], Path("clips/a-s0.mp4"), cost=Cost(20, {"denoise": 44.0}), warnings=warning)
+    )
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "1 clip to render; 3 already there, skipped",
+        "  step 2/10, 4 evaluations, 4.00 s/step, 0:32 left",
+        "  step 5/10, 10 evaluations, 4.00 s/step, 0:20 left",
+        "  step 8/10, 16 evaluations, 4.00 s/step, 0:08 left",
+        "[1/1] a-s0.mp4  20 evaluations, 44.0 s",
+    ]
+    assert said.err == "warning: l.txt:1: the prompt is too long\n"
+
+
+def test_the_live_display_tells_it_all(jobs: list[Job], clock: list[float]) -> None:
+    live = progress.Live()
+    screen = Console(file=io.StringIO(), force_terminal=True, width=120)
+    live._console = live._bars.live.console = screen
+    live.begin(Standing(jobs, Counter(new=4), 0, 0), Path("out"), None)
+    live.step(Step(jobs[:2], 0, 10, 0))
+    clock[0] += 5
+    live.step(Step(jobs[:2], 5, 10, 20))
+    live.result(Result(jobs[0], error="RuntimeError: [no] markup"))
+    overall, batch = (task.fields["state"] for task in live._bars.tasks)
+    live.close()
+    assert overall.startswith("1/4, 0 evaluations, 1 failed")
+    assert batch == "5/10, 1.00 s/step, 2 clips at once"
+    assert "RuntimeError: [no] markup" in screen.file.getvalue()
+
+
+def test_durations() -> None:
+    assert [progress.duration(s) for s in (0, 75, 3700)] == ["0:00", "1:15", "1:01:40"]
+
+
+def test_the_first_line_says_what_and_why(jobs: list[Job]) -> None:
+    why = Counter({"new": 2, "damaged": 1, "changed": 1})
+    assert progress.opening(Standing(jobs, why, 9, 3)) == (
+        "4 clips to render (2 new, 1 damaged, 1 changed); 9 already there, skipped;"
+        " 3 failed before, left alone"
+    )
+    one = Standing(jobs[:1], Counter(new=1), 0, 0)
+    assert progress.opening(one) == "1 clip to render"
+    assert progress.opening(one, Forecast(75.2, 1, 1)) == "1 clip to render; about 1:15"

@@ -1,0 +1,1 @@
+"""Frames become a clip's files, each there whole or not at all."""

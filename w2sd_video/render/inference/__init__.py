@@ -1,0 +1,1 @@
+"""Models are loaded and run here, and nowhere else: jobs become frames."""

@@ -1,0 +1,310 @@
+"""Jobs to frames: the one place where models are run."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
+
+import diffusers
+import numpy as np
+import psutil
+import torch
+import transformers
+
+from w2sd_video import Reflection, reflect
+from w2sd_video.core.pipeline import Run
+from w2sd_video.memory.encodings import Encodings
+from w2sd_video.memory.fit import Fit
+from w2sd_video.memory.plan import DoesNotFitError
+from w2sd_video.memory.tensors import MIB
+from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
+from w2sd_video.render.errors import InputError, did_you_mean
+from w2sd_video.render.inference import calls, tokens
+from w2sd_video.render.inference.loading import load_denoiser, load_pipeline
+from w2sd_video.render.jobs.events import PHASES, Cost, Step
+from w2sd_video.render.jobs.plan import Job, batch_key, model_key
+from w2sd_video.render.media.video import Frames
+from w2sd_video.render.settings import kinds
+from w2sd_video.render.settings.config import Config, Model, ModelRef
+from w2sd_video.render.settings.config import Scheduler as SchedulerConfig
+
+if sys.platform != "win32":
+    import resource
+
+log = logging.getLogger(__name__)
+for library in (diffusers, transformers):  # the run has a progress display of its own
+    library.utils.logging.disable_progress_bar()
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One rendered clip: ``frames`` is ``(frames, height, width, 3)`` uint8."""
+
+    frames: Frames
+    cost: Cost
+    warnings: list[str]
+
+
+class Worker:
+    """Holds one loaded pipeline at a time and renders batches with it.
+
+    Args:
+        share: of the device's free memory that it may use.
+    """
+
+    def __init__(self, share: float = 1.0) -> None:
+        self._share = share
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._key: Any = None
+        self._pipe: Any = None
+        self._stock: dict[str, Any] = {}  # components that a configuration may replace
+        self._denoisers: dict[ModelRef, Any] = {}
+        self._fit = Fit(self.device, share)
+        self._encodings = Encodings()  # of the model that is loaded
+        self._fitting: set[tuple[str, int]] = set()  # batches that the plan in force is for
+
+    def render(self, batch: list[Job], on_step: Callable[[Step], None]) -> list[Clip]:
+        """Denoise and decode jobs that differ in prompt or class, name and seed only.
+
+        Each clip has its own generator, so that its noise depends on nothing but its seed.
+
+        Raises:
+            InputError: if weights can't be loaded, or the configuration asks for what the
+                pipeline has not.
+        """
+        entered = time.perf_counter()
+        config = batch[0].config
+        pipe = self._load(config.model)
+        self._configure(pipe, config)
+        self._check_kind(pipe, batch[0])
+        reflection = None
+        if config.reflection:
+            load = partial(self._denoiser, model=config.model)
+            reflection = config.reflection.build(load)
+        warnings = [tokens.warning(pipe, job.config) for job in batch]
+        self._make_fit(pipe, reflection, batch)
+        self._reset_peak()
+        start = time.perf_counter()
+        try:
+            sampled = self._sample(pipe, reflection, batch, on_step)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            sampled = None
+        if sampled is None:  # out here, nothing holds what the first try had made
+            plan = self._fit.leaner()
+            log.warning("out of memory; once more with %s", plan)
+            for lines in warnings:
+                lines.append(f"ran out of memory, and was rendered with {plan}")
+            sampled = self._sample(pipe, reflection, batch, on_step)
+        output, run = sampled
+        moments = (entered, start, run.began, run.ended, time.perf_counter())
+        phases = zip(PHASES, moments, moments[1:], strict=False)
+        seconds = {name: round((b - a) / len(batch), 3) for name, a, b in phases}
+        values = np.asarray(output.images if "images" in output else output.frames)
+        if not np.isfinite(values).all():
+            raise FloatingPointError("the clip has pixels that are not numbers; try another dtype")
+        pixels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+        if "images" in output:
+            pixels = pixels[:, None]
+        share, fitted = round(run.evaluations / len(batch)), str(self._fit.plan)
+        cost = Cost(share, seconds, self._peak(), fitted, self._device_name())
+        each = zip(pixels, _guidance(run, len(batch)), warnings, strict=True)
+        return [Clip(clip, replace(cost, guidance=scale), said) for clip, scale, said in each]
+
+    def _sample(
+        self,
+        pipe: Any,
+        reflection: Reflection | None,
+        batch: list[Job],
+        on_step: Callable[[Step], None],
+    ) -> tuple[Any, Run]:
+        """The pipeline's output, and what it took."""
+        arguments = calls.arguments(pipe, batch)
+        total = calls.steps(pipe, batch[0].config)
+        has_callback = "callback_on_step_end" in calls.parameters(type(pipe))
+        with (
+            _refusals(),
+            self._encodings.used(_text_encoders(pipe)),
+            self._fit.applied(),
+            reflect(pipe, reflection) as run,
+        ):
+
+            def tell(done: int) -> None:
+                if self.device == "cuda":
+                    torch.cuda.synchronize()  # what is told of is done
+                    run.ended = time.perf_counter()
+                on_step(Step(batch, done, total, run.evaluations))
+
+            tell(0)
+            if has_callback:
+                arguments["callback_on_step_end"] = _after_step(tell)
+                return pipe(**arguments, output_type="np"), run
+            with _watched(pipe, run, tell):
+                return pipe(**arguments, output_type="np"), run
+
+    def _make_fit(self, pipe: Any, reflection: Reflection | None, batch: list[Job]) -> None:
+        """See that a batch fits the memory, if none like it was here before."""
+        config = batch[0].config
+        key = batch_key(config), len(batch)
+        if self._fit.plan is None:
+            self._fitting.clear()
+        if key in self._fitting:
+            return
+        own = {id(part) for part in pipe.components.values()}
+        sides: list[Any] = []
+        for side in (reflection.strong, reflection.weak) if reflection else ():
+            given = side.denoiser if isinstance(side.denoiser, (tuple, list)) else [side.denoiser]
+            sides += [m for m in given if m is not None and id(m) not in own]
+        wish = config.memory
+        attention: int | Literal["auto"] | None = "auto"
+        if wish.attention != "auto":
+            attention = None if wish.attention == "off" else wish.attention * MIB
+        limit = None if wish.limit is None else wish.limit * MIB
+        arguments = calls.arguments(pipe, batch)
+
+        def call() -> None:
+            with self._encodings.used(_text_encoders(pipe)), reflect(pipe, reflection):
+                pipe(**arguments, output_type="np")
+
+        before = self._fit.plan
+        try:
+            with _refusals():
+                plan = self._fit.prepare(pipe, sides, call, wish.offload, attention, limit)
+        except DoesNotFitError as error:
+            raise InputError(str(error), key="memory") from None
+        if plan != before:
+            self._fitting.clear()
+        self._fitting.add(key)
+
+    def _load(self, model: Model) -> Any:
+        """The pipeline of a configuration, loaded if it is not the one at hand."""
+        key = model_key(model)
+        if key != self._key:
+            self._fit.release()
+            self._key, self._pipe, self._denoisers = None, None, {}
+            self._fitting.clear()
+            self._fit, self._encodings = Fit(self.device, self._share), Encodings()
+            log.info("loading %s", model.id)
+            pipe = self._pipe = load_pipeline(model)
+            pipe.set_progress_bar_config(disable=True)
+            self._stock = {k: getattr(pipe, k) for k in ("scheduler", "guider") if hasattr(pipe, k)}
+            self._key = key
+        return self._pipe
+
+    def _configure(self, pipe: Any, config: Config) -> None:
+        """Put in what belongs to this clip, and take out what belonged to the one before."""
+        pipe.scheduler = _scheduler(config.scheduler, self._stock["scheduler"])
+        if guider := self._stock.get("guider"):
+            scale = config.guidance_scale
+            pipe.guider = guider if scale is None else guider.new(guidance_scale=scale)
+        if hasattr(pipe.vae, "enable_tiling"):
+            (pipe.vae.enable_tiling if config.memory.vae_tiling else pipe.vae.disable_tiling)()
+        elif config.memory.vae_tiling:
+            raise InputError(f"{type(pipe.vae).__name__} can't tile", key="memory.vae_tiling")
+
+    def _check_kind(self, pipe: Any, job: Job) -> None:
+        """See that the files planned for the job are what the pipeline makes."""
+        name = type(pipe).__name__
+        if job.is_image != (name in kinds.IMAGES):
+            what = "images" if name in kinds.IMAGES else "clips"
+            message = f"is a {name}, which makes {what}; set model.pipeline: {name}"
+            raise InputError(message, key="model.id")
+
+    def _denoiser(self, reference: ModelRef, model: Model) -> Any:
+        if reference not in self._denoisers:
+            self._fit.release()
+            self._fitting.clear()
+            self._denoisers[reference] = load_denoiser(reference, self._pipe, model)
+        return self._denoisers[reference]
+
+    def _device_name(self) -> str:
+        if self.device == "cuda":
+            return str(torch.cuda.get_device_name())
+        return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+
+    def _reset_peak(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+
+    def _peak(self) -> int:
+        if self.device == "cuda":
+            return torch.cuda.max_memory_allocated()
+        if sys.platform == "win32":
+            return int(psutil.Process().memory_info().peak_wset)
+        unit = 1 if sys.platform == "darwin" else 1024
+        return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
+
+
+def _guidance(run: Run, clips: int) -> list[float] | list[None]:
+    """Effective guidance of each clip, a mean over steps."""
+    known = [scales for scales in run.guidance if len(scales) == clips]
+    if not known:
+        return [None] * clips
+    return [round(scale, 4) for scale in torch.stack(known).mean(dim=0).tolist()]
+
+
+def _text_encoders(pipe: Any) -> list[Any]:
+    found = (part for name, part in pipe.components.items() if name.startswith("text_encoder"))
+    return [part for part in found if part is not None]
+
+
+def _after_step(tell: Callable[[int], None]) -> Callable[..., dict[str, Any]]:
+    """The callback that diffusers calls after every step."""
+
+    def after_step(_: Any, index: int, __: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        tell(index + 1)
+        return kwargs
+
+    return after_step
+
+
+@contextmanager
+def _watched(pipe: Any, run: Run, tell: Callable[[int], None]) -> Iterator[None]:
+    """For pipelines without a callback: when the denoiser is called, all steps before are done."""
+    told = 0
+
+    def before_call(*_: Any) -> None:
+        nonlocal told
+        if run.steps > told:
+            told = run.steps
+            tell(told)
+
+    with pipe.transformer.register_forward_pre_hook(before_call):
+        yield
+    tell(run.steps)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What can't be reflected is for the configuration to change, too."""
+    try:
+        yield
+    except (UnsupportedScheduler, UnsupportedSide) as error:
+        raise InputError(str(error), key="reflection") from None
+
+
+def _scheduler(wanted: SchedulerConfig | None, stock: Any) -> Any:
+    """The pipeline's own scheduler, or one made from it as configured."""
+    if wanted is None:
+        return stock
+    cls = getattr(diffusers, wanted.name) if wanted.name else type(stock)
+    changes = wanted.model_extra or {}
+    valid = list(inspect.signature(cls.__init__).parameters)[1:]
+    for key in changes:
+        if key not in valid:
+            message = f"{cls.__name__} has no such setting{did_you_mean(key, valid)}"
+            raise InputError(message, key=f"scheduler.{key}")
+    return cls.from_config(stock.config, **changes)

@@ -1,0 +1,1 @@
+"""Images and videos as files: what a clip is made from is read, what it is becomes one."""

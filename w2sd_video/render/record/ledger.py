@@ -1,0 +1,412 @@
+"""The record of a folder: one row a job, in SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from w2sd_video.render.errors import InputError, RunError
+from w2sd_video.render.jobs.events import Result
+from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.settings.config import OWN
+from w2sd_video.render.versions import versions
+
+if TYPE_CHECKING:
+    from w2sd_video.render.timing.forecast import Forecast
+
+# What many jobs share is stored once; a row has what is its own.
+SCHEMA = """
+CREATE TABLE settings (
+    number INTEGER PRIMARY KEY,
+    json   TEXT NOT NULL UNIQUE              -- resolved, but for what is a job's own
+);
+CREATE TABLE jobs (
+    id          TEXT PRIMARY KEY,            -- sha256, see jobs.identity
+    pair        TEXT NOT NULL,               -- id of the plain clip from the same noise
+    name        TEXT NOT NULL,               -- the clip is clips/NAME.mp4
+    kind        TEXT NOT NULL,               -- plain, reflected
+    prompt      TEXT NOT NULL,
+    seed        INTEGER NOT NULL,
+    own         TEXT NOT NULL,               -- JSON
+    settings    INTEGER NOT NULL REFERENCES settings (number),
+    state       TEXT NOT NULL DEFAULT 'queued',  -- queued, running, done, failed
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    evaluations INTEGER,                     -- denoiser samples
+    seconds     REAL,                        -- from prompt to frames, its share of a batch
+    phases      TEXT,                        -- seconds of each, see events.PHASES; JSON
+    peak_memory INTEGER,                     -- bytes
+    plan        TEXT,                        -- how it was made to fit
+    device      TEXT,
+    guidance    REAL,                        -- effective, of a reflected clip
+    versions    TEXT,                        -- JSON
+    size        INTEGER,                     -- of the MP4 or PNG as it was published, bytes
+    modified    INTEGER,                     -- likewise, nanoseconds since 1970
+    error       TEXT,
+    updated     REAL NOT NULL                -- seconds since 1970
+);
+CREATE INDEX jobs_by_name ON jobs (name);
+CREATE INDEX jobs_by_state ON jobs (state);
+"""
+RUNS = """
+CREATE TABLE runs (
+    number           INTEGER PRIMARY KEY,
+    began            REAL NOT NULL,          -- seconds since 1970
+    place            TEXT NOT NULL,          -- engine and workers
+    clips            INTEGER NOT NULL,       -- to render
+    expected_seconds REAL,                   -- as was forecast, if it could be
+    expected_size    INTEGER,                -- bytes of files
+    expected_memory  INTEGER,                -- bytes at the peak
+    rendered         INTEGER,                -- from here on as it was, once the run has ended
+    failed           INTEGER,
+    evaluations      INTEGER,
+    seconds          REAL,
+    size             INTEGER,
+    memory           INTEGER
+);
+"""
+
+
+def _from_1(db: sqlite3.Connection) -> None:
+    """Version 1 had the whole configuration in every row, and other identities.
+
+    So its rows are kept to be looked at, and their clips are rendered again.
+    """
+    db.execute("ALTER TABLE jobs RENAME TO old")
+    for index in ("jobs_by_name", "jobs_by_state"):
+        db.execute(f"DROP INDEX {index}")
+    _execute(db, SCHEMA + RUNS)
+    for row in db.execute("SELECT * FROM old ORDER BY rowid"):
+        old = dict(row)
+        config = json.loads(old.pop("config"))
+        own = {name: config.pop(name, None) for name in OWN}
+        old["own"] = json.dumps(own, ensure_ascii=False)
+        old["settings"] = _number(db, json.dumps(config, ensure_ascii=False))
+        marks = ", ".join("?" * len(old))
+        db.execute(f"INSERT INTO jobs ({', '.join(old)}) VALUES ({marks})", tuple(old.values()))
+    db.execute("DROP TABLE old")
+
+
+def _from_2(db: sqlite3.Connection) -> None:
+    """Version 2 did not know phases, plan, device and runs."""
+    for column in ("phases", "plan", "device"):
+        db.execute(f"ALTER TABLE jobs ADD COLUMN {column} TEXT")
+    _execute(db, RUNS)
+    _from_3(db)
+
+
+def _from_3(db: sqlite3.Connection) -> None:
+    """Version 3 did not know effective guidance."""
+    db.execute("ALTER TABLE jobs ADD COLUMN guidance REAL")
+
+
+# From each older version to this one.
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    0: lambda db: _execute(db, SCHEMA + RUNS),  # an empty file
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+}
+SCHEMA_VERSION = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a resumed run asks of a job."""
+
+    name: str
+    state: str
+    attempts: int
+    size: int | None
+    modified: int | None
+
+
+class Ledger:
+    """``DIR/ledger.sqlite``. Every method commits before it returns.
+
+    Args:
+        read_only: for those that only look; the file has to be there.
+
+    Attributes:
+        path: of the file.
+
+    Raises:
+        InputError: if the file is no ledger, or one of a newer version.
+    """
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        self.path = path
+        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        try:
+            self._db = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True)
+            self._db.row_factory = sqlite3.Row
+            version = self._version()
+            self._check()
+            if not read_only:
+                # A write-ahead log needs all who read it to be on one machine.
+                alone = path.name.startswith("ledger-")
+                self._db.execute(f"PRAGMA journal_mode = {'DELETE' if alone else 'WAL'}")
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                if version < SCHEMA_VERSION:
+                    self._migrate()
+            elif version < SCHEMA_VERSION:
+                raise InputError("is of an older version; render into its folder once", str(path))
+        except sqlite3.Error as error:
+            reason = " ".join(str(error).split())
+            advice = "" if read_only else "; move it away, and clips that are whole are found again"
+            raise InputError(f"can't be used as a ledger: {reason}{advice}", str(path)) from None
+        if version > SCHEMA_VERSION:
+            raise InputError("was written by a newer version of w2sd_video", str(path))
+
+    def _check(self) -> None:
+        """See that all of it can be read."""
+        found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self) -> None:
+        with _atomically(self._db):
+            version = self._version()  # as it is now that no other process can change it
+            if version < SCHEMA_VERSION:
+                MIGRATIONS[version](self._db)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Queue jobs; one that was here before keeps its row, but for its name and state."""
+        numbers: dict[int, int] = {}  # by settings, which many jobs share
+
+        def values(job: Job) -> tuple[Any, ...]:
+            shared = id(job.settings)
+            if shared not in numbers:
+                text = job.settings.config.model_dump_json(exclude={*OWN})
+                numbers[shared] = _number(self._db, text)
+            own = job.own.model_dump_json()
+            kept = job.id, job.pair, job.name, job.kind, job.prompt, job.seed, own
+            return *kept, numbers[shared], time.time()
+
+        with self._transaction():
+            self._db.executemany(
+                "INSERT INTO jobs (id, pair, name, kind, prompt, seed, own, settings, updated)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " name = excluded.name, own = excluded.own, settings = excluded.settings,"
+                " state = 'queued', error = NULL",
+                map(values, jobs),
+            )
+
+    def start(self, jobs: Iterable[Job]) -> None:
+        """Mark jobs as running: one attempt more."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE jobs SET state = 'running', attempts = attempts + 1, updated = ?"
+                " WHERE id = ?",
+                ((time.time(), job.id) for job in jobs),
+            )
+
+    def ended(self, result: Result) -> None:
+        """Record a published clip, which replaces any other job whose file it has taken; or why
+        there is none."""
+        job, cost = result.job, result.cost
+        if result.path is None:
+            values: dict[str, Any] = {"state": "failed", "error": result.error}
+        else:
+            size, modified = result.published or _as_it_is(result.path)
+            values = {
+                "state": "done",
+                "error": None,
+                "evaluations": cost.evaluations,
+                "seconds": cost.rendering,
+                "phases": json.dumps(cost.seconds),
+                "peak_memory": cost.peak_memory,
+                "plan": cost.plan,
+                "device": cost.device,
+                "guidance": cost.guidance,
+                "versions": json.dumps(versions()),
+                "size": size,
+                "modified": modified,
+            }
+        values["updated"] = time.time()
+        columns = ", ".join(f"{column} = ?" for column in values)
+        with self._transaction():
+            if result.path is not None:
+                self._replace(job.name, job.id)
+            self._db.execute(f"UPDATE jobs SET {columns} WHERE id = ?", (*values.values(), job.id))
+
+    def seen(self, job: Job, path: Path) -> None:
+        """Record a file's size and time anew: it was looked at, and is whole."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE jobs SET size = ?, modified = ? WHERE id = ?", (*_as_it_is(path), job.id)
+            )
+
+    def stopped(self, jobs: Iterable[Job]) -> None:
+        """Put jobs that were running back into the queue."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE jobs SET state = 'queued' WHERE id = ? AND state = 'running'",
+                ((job.id,) for job in jobs),
+            )
+
+    def begin(self, place: str, clips: int, expected: Forecast | None) -> int:
+        """Record that a run begins, and what it is going to take; returns its number."""
+        told = (None,) * 3 if expected is None else astuple(expected)
+        with self._transaction():
+            row = self._db.execute(
+                "INSERT INTO runs (began, place, clips, expected_seconds, expected_size,"
+                " expected_memory) VALUES (?, ?, ?, ?, ?, ?)",
+                (time.time(), place, clips, *told),
+            )
+        return int(row.lastrowid or 0)
+
+    def finish(
+        self, number: int, rendered: int, failed: int, evaluations: int, taken: Forecast
+    ) -> None:
+        """Record what a run has come to, and what it took."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE runs SET rendered = ?, failed = ?, evaluations = ?, seconds = ?, size = ?,"
+                " memory = ? WHERE number = ?",
+                (rendered, failed, evaluations, *astuple(taken), number),
+            )
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run, oldest first."""
+        return [dict(row) for row in self._db.execute("SELECT * FROM runs ORDER BY began")]
+
+    def absorb(self, others: Iterable[Path]) -> None:
+        """Take over all rows of other ledgers, and remove them.
+
+        Of a job or a name, what is done counts, then what is newest: clocks are not to be trusted.
+        """
+        files = list(others)
+        rows: list[tuple[dict[str, Any], str]] = []
+        runs: list[dict[str, Any]] = []
+        for file in files:
+            with Ledger(file) as theirs:
+                runs += theirs.runs()
+                query = "SELECT jobs.*, json FROM jobs JOIN settings ON settings = number"
+                for row in theirs._db.execute(query):
+                    values = dict(row)
+                    rows.append((values, values.pop("json")))
+        rows.sort(key=lambda row: (row[0]["state"] == "done", row[0]["updated"]))
+        with self._transaction():
+            for values, settings in rows:
+                known = self._db.execute(
+                    "SELECT 1 FROM jobs WHERE (state = 'done', updated) > (?, ?)"
+                    " AND (id = ? OR (name = ? AND state = 'done'))",
+                    (values["state"] == "done", values["updated"], values["id"], values["name"]),
+                )
+                if known.fetchone():
+                    continue
+                values["settings"] = _number(self._db, settings)
+                if values["state"] == "done":
+                    self._replace(values["name"], values["id"])
+                columns, marks = ", ".join(values), ", ".join("?" * len(values))
+                self._db.execute(
+                    f"INSERT OR REPLACE INTO jobs ({columns}) VALUES ({marks})",
+                    tuple(values.values()),
+                )
+            for run in runs:
+                del run["number"]
+                same = "SELECT 1 FROM runs WHERE began = ? AND place = ?"
+                if self._db.execute(same, (run["began"], run["place"])).fetchone():
+                    continue  # killed when it had been taken over, and its file was still there
+                columns, marks = ", ".join(run), ", ".join("?" * len(run))
+                self._db.execute(
+                    f"INSERT INTO runs ({columns}) VALUES ({marks})", tuple(run.values())
+                )
+        for file in files:
+            file.unlink()
+
+    def rows(self, state: str | None = None) -> Iterator[dict[str, Any]]:
+        """Every job, or those in one state, oldest first; JSON columns are read."""
+        where = " WHERE state = ?" if state else ""
+        query = f"SELECT * FROM jobs{where} ORDER BY rowid"
+        shared: dict[int, Any] = {}
+        for row in self._db.execute(query, (state,) if state else ()):
+            yield self._read(row, shared)
+
+    def entries(self) -> dict[str, Entry]:
+        """Every job by its id, in brief."""
+        query = "SELECT id, name, state, attempts, size, modified FROM jobs"
+        return {row[0]: Entry(*row[1:]) for row in self._db.execute(query)}
+
+    def get(self, job_id: str) -> dict[str, Any] | None:
+        """One job's row."""
+        row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return self._read(row, {}) if row else None
+
+    def _read(self, row: sqlite3.Row, shared: dict[int, Any]) -> dict[str, Any]:
+        values = dict(row)
+        number = values.pop("settings")
+        if number not in shared:
+            query = "SELECT json FROM settings WHERE number = ?"
+            shared[number] = json.loads(self._db.execute(query, (number,)).fetchone()[0])
+        values["config"] = shared[number] | json.loads(values.pop("own"))
+        for column in ("versions", "phases"):
+            values[column] = json.loads(values[column]) if values[column] else None
+        return values
+
+    def _replace(self, name: str, job_id: str) -> None:
+        """A file is this job's now."""
+        self._db.execute("DELETE FROM jobs WHERE name = ? AND id <> ?", (name, job_id))
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing; what the disk refuses ends the run."""
+        try:
+            with _atomically(self._db):
+                yield
+        except sqlite3.Error as error:
+            if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
+                raise RunError(f"{self.path}: {error}") from error
+            raise
+
+
+@contextmanager
+def _atomically(db: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE … COMMIT: the write lock comes first, so that it is waited for."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+
+
+def _as_it_is(path: Path) -> tuple[int, int]:
+    """Size and time of a file."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _number(db: sqlite3.Connection, settings: str) -> int:
+    """Where these settings are stored; now, if they were not."""
+    db.execute("INSERT OR IGNORE INTO settings (json) VALUES (?)", (settings,))
+    found = db.execute("SELECT number FROM settings WHERE json = ?", (settings,))
+    return int(found.fetchone()[0])
+
+
+def _execute(db: sqlite3.Connection, script: str) -> None:
+    """Several statements within a transaction, which ``executescript`` would end."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)

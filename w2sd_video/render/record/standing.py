@@ -1,0 +1,122 @@
+"""How far a folder is with a list: which clips are to be rendered, and why."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from w2sd_video.render.jobs.events import Cost, Result
+from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.record.ledger import Entry, Ledger
+
+CHUNK = 500  # clips that are recorded together
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a folder is with a list.
+
+    Attributes:
+        jobs: those to render.
+        why: how many of them for which reason.
+        done: how many are there already.
+        failed: how many failed before and are left alone.
+    """
+
+    jobs: list[Job]
+    why: Counter[str]
+    done: int
+    failed: int
+
+
+def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool = False) -> Standing:
+    """Which jobs to render: all but those whose own files are there, and whole.
+
+    A file that is as it was when it was published, by size and time, is not decoded again. A
+    clip that no ledger knows of is taken into this one if it is the job's very own.
+    """
+    entries, whole = ledger.entries(), folder / "ledger.sqlite"
+    if ledger.path != whole and whole.is_file():  # a shard's, which knows its own jobs only
+        with Ledger(whole, read_only=True) as before:
+            entries = before.entries() | entries
+    names = {entry.name for entry in entries.values() if entry.state == "done"}
+    files = {entry.name: entry for entry in os.scandir(folder / "clips")}
+    todo: list[Job] = []
+    adopted: list[Result] = []
+    why: Counter[str] = Counter()
+    failed = 0
+    for job in jobs:
+        entry = entries.get(job.id)
+        unrecorded = entry is None or entry.state in ("queued", "running")
+        if unrecorded and f"{job.name}.json" in files and (known := _found(folder, job)):
+            adopted.append(known)
+            if len(adopted) == CHUNK:
+                _adopt(adopted, ledger)
+            continue
+        if entry is None:
+            reason = "changed" if job.name in names else "new"
+        elif entry.state == "failed":
+            if not retry_failed:
+                failed += 1
+                continue
+            reason = "failed before"
+        elif entry.state != "done":
+            reason = "interrupted" if entry.attempts else "new"
+        else:
+            reason = _amiss(job, entry, folder, files, ledger)
+        if reason:
+            why[reason] += 1
+            todo.append(job)
+    _adopt(adopted, ledger)
+    return Standing(todo, why, len(jobs) - len(todo) - failed, failed)
+
+
+def _adopt(found: list[Result], ledger: Ledger) -> None:
+    """Record clips that were not, and empty the list."""
+    ledger.add(result.job for result in found)
+    for result in found:
+        ledger.ended(result)
+    found.clear()
+
+
+def _found(folder: Path, job: Job) -> Result | None:
+    """A job's clip of which no ledger knows.
+
+    The run was killed when it had been written and not yet recorded, or a ledger was lost.
+    """
+    from w2sd_video.render.files.clips import files, is_whole
+
+    paths = files(folder, job)
+    try:
+        said = json.loads(paths["json"].read_text("utf-8"))
+        if said["id"] != job.id or not is_whole(folder, job):
+            return None
+        known = {field.name: said[field.name] for field in fields(Cost) if field.name in said}
+        size = sum(path.stat().st_size for path in paths.values())
+        cost = Cost(**known)
+        if not isinstance(cost.seconds, dict):
+            return None
+        return Result(job, next(iter(paths.values())), size=size, cost=cost)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _amiss(
+    job: Job, entry: Entry, folder: Path, files: dict[str, os.DirEntry[str]], ledger: Ledger
+) -> str:
+    """What is wrong with the files of a job that was done; nothing if it is empty."""
+    from w2sd_video.render.files.clips import is_whole, suffixes
+
+    main, *others = (f"{job.name}.{suffix}" for suffix in suffixes(job))
+    if entry.name != job.name or main not in files:
+        return "missing"
+    status = files[main].stat()
+    as_it_was = (status.st_size, status.st_mtime_ns) == (entry.size, entry.modified)
+    if not as_it_was:
+        if not is_whole(folder, job):
+            return "damaged"
+        ledger.seen(job, folder / "clips" / main)
+    return "" if all(name in files for name in others) else "missing"

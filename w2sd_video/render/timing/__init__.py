@@ -1,0 +1,1 @@
+"""How long a run is going to take, from how long clips took before."""

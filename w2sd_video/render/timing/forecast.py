@@ -1,0 +1,50 @@
+"""What a run is going to take, from the paces of its kinds of clips."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from w2sd_video.render.jobs.plan import Job, batches, model_key
+from w2sd_video.render.timing.paces import Pace, Paces, Place
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run takes: seconds, and bytes of its files and of memory at the peak of a worker."""
+
+    seconds: float
+    size: int
+    memory: int
+
+
+def forecast(jobs: list[Job], paces: Paces, place: Place) -> Forecast | None:
+    """What these jobs are going to take.
+
+    None if a kind of them was never seen at this place, or it is a cluster: how many workers
+    that has room for, and how fast they are, shows only then.
+    """
+    counted = Counter(job.settings for job in jobs)
+    if place.engine != "local" or place.workers is None or not counted:
+        return None
+    known: list[tuple[Pace, int]] = []
+    for settings, count in counted.items():
+        pace = paces.get(settings, place)
+        if pace is None:
+            return None
+        known.append((pace, count))
+    models = {model_key(s.config.model): paces.loading(s, place) for s in counted}
+    given = batches(jobs)
+    rounds = math.ceil(len(given) / place.workers)
+    # What is written while the next is rendered costs time only where it takes the longer.
+    rendering = sum(max(pace.clip, pace.publish) * count for pace, count in known)
+    last = paces.get(given[-1][0].settings, place)
+    return Forecast(
+        seconds=paces.opening(place)
+        + sum(models.values())
+        + rendering * rounds / len(given)
+        + (last.publish * len(given[-1]) if last else 0.0),
+        size=sum(pace.size * count for pace, count in known),
+        memory=max(pace.memory for pace, _ in known),
+    )

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 
 from w2sd_video.memory.tensors import MIB
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.jobs.prompts import read_prompts
 from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.record.ledger import Ledger

@@ -13,7 +13,8 @@ from w2sd_video.render.engines import cluster
 from w2sd_video.render.engines.cluster import Actor, Cluster
 from w2sd_video.render.engines.crew import Gone, Ready
 from w2sd_video.render.jobs.events import Result, Started
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.run import run
 from w2sd_video.render.settings.layers import Layer

@@ -15,7 +15,8 @@ from w2sd_video.render.engines import Engine
 from w2sd_video.render.engines.here import Here
 from w2sd_video.render.engines.processes import Processes
 from w2sd_video.render.jobs.events import Result, Step
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.media.video import Frames, read_mp4
 from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.record.verify import psnr

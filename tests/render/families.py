@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from w2sd_video.render.inference.calls import KEY_OF
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.media import inputs
 from w2sd_video.render.settings.config import Config
 from w2sd_video.render.settings.layers import Layer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.settings.layers import Layer
 
 PROMPTS = ["a red", "blue", "ring"]

@@ -19,7 +19,8 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs.events import Result
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.jobs.prompts import read_prompts
 from w2sd_video.render.media.video import read_mp4, read_png
 from w2sd_video.render.record.folder import open_folder

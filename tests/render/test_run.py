@@ -18,7 +18,8 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.files import clips
 from w2sd_video.render.inference.worker import Worker
 from w2sd_video.render.jobs.events import Result, Step
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.media.video import read_mp4
 from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.record.ledger import Ledger

@@ -9,7 +9,8 @@ from pathlib import Path
 from w2sd_video.render.dry_run import tell
 from w2sd_video.render.errors import OK, InputError
 from w2sd_video.render.jobs import expand
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.jobs.prompts import read_prompts
 from w2sd_video.render.jobs.shards import Shard
 from w2sd_video.render.quiet import quiet

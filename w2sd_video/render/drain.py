@@ -13,7 +13,8 @@ from w2sd_video.render.engines import Engine, choose
 from w2sd_video.render.engines.here import Here
 from w2sd_video.render.errors import INTERRUPTED, OK, SOME_FAILED, InputError, RunError
 from w2sd_video.render.jobs.events import Result
-from w2sd_video.render.jobs.plan import Job, Plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import Plan
 from w2sd_video.render.record.folder import open_folder, write_settings
 from w2sd_video.render.record.ledger import Ledger
 from w2sd_video.render.record.standing import standing

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from w2sd_video.render.engines import choose
-from w2sd_video.render.jobs.plan import Job, Plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import Plan
 from w2sd_video.render.reporting.progress import duration, mebibytes
 from w2sd_video.render.timing.forecast import Forecast, forecast
 from w2sd_video.render.timing.paces import Paces, Place

@@ -8,8 +8,9 @@ from pathlib import Path
 from w2sd_video.pipelines.catalog import MODULES
 from w2sd_video.render.engines import Engine
 from w2sd_video.render.engines.here import Here
+from w2sd_video.render.jobs.batches import batches
 from w2sd_video.render.jobs.events import Event, Result, Started, Step, Stopped
-from w2sd_video.render.jobs.plan import Job, batches
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.record.ledger import Ledger
 from w2sd_video.render.settings.kinds import pipeline_name
 from w2sd_video.render.timing.paces import Tally

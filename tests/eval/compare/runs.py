@@ -12,7 +12,8 @@ import numpy as np
 from w2sd_video.eval.results import Results, Score, digest
 
 from w2sd_video.render.jobs.events import Cost, Result
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.media.video import write_mp4
 from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.settings.layers import Layer

@@ -12,7 +12,7 @@ from w2sd_video.eval.compare.comparison import gather
 from w2sd_video.eval.compare.figures import FOREST, forest, plots
 from w2sd_video.eval.compare.report import page
 
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 
 from .runs import BASE, run
 

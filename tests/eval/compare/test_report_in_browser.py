@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from w2sd_video.eval.compare.command import write
 from w2sd_video.eval.compare.comparison import gather
 
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 
 from .runs import BASE, COLORS, FPS, run
 

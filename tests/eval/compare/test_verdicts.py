@@ -11,7 +11,7 @@ from w2sd_video.eval.compare.comparison import Comparison, gather
 from w2sd_video.eval.compare.verdicts import main_column, sentence, verdicts
 from w2sd_video.eval.results import Results, Score, digest
 
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 
 from .runs import BASE, REFLECTED, REFLECTION, run
 

@@ -12,7 +12,8 @@ import pytest
 from w2sd_video.render.engines.crew import Gone, Message, Ready, Refused, Said, lead
 from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.jobs.events import Event, Result, Started, Stopped
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.settings.layers import Layer
 
 

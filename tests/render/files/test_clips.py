@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from w2sd_video.render.files.clips import files, is_whole, publish
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.media import video
 from w2sd_video.render.settings.layers import Layer
 

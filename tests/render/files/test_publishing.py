@@ -13,7 +13,8 @@ from w2sd_video.render.files import publishing
 from w2sd_video.render.files.publishing import Publisher
 from w2sd_video.render.inference.worker import Clip
 from w2sd_video.render.jobs.events import Cost, Result
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.settings.layers import Layer
 
 CLIP = Clip(np.zeros((2, 16, 16, 3), np.uint8), Cost(4, {"denoise": 1.0}), [])

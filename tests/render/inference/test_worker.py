@@ -13,8 +13,8 @@ from w2sd_video.pipelines.catalog import MODULES
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.inference import worker
 from w2sd_video.render.inference.worker import Worker
+from w2sd_video.render.jobs.batches import batches
 from w2sd_video.render.jobs.events import Step
-from w2sd_video.render.jobs.plan import batches
 from w2sd_video.render.settings import kinds
 
 from ... import tiny

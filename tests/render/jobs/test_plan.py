@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.jobs.plan import Plan, batches, evaluations, plan, slug
+from w2sd_video.render.jobs.batches import batches
+from w2sd_video.render.jobs.plan import Plan, plan, slug
+from w2sd_video.render.settings.cost import evaluations
 from w2sd_video.render.settings.layers import Layer
 
 BASE = {

@@ -10,7 +10,8 @@ import pytest
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs.events import Result
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.jobs.shards import Shard
 from w2sd_video.render.record.folder import open_folder, rows
 from w2sd_video.render.record.standing import standing

@@ -18,10 +18,11 @@ from w2sd_video.core.steps import SUPPORTED
 from w2sd_video.render.inference import worker
 from w2sd_video.render.inference.calls import check, parameters
 from w2sd_video.render.inference.loading import pipeline_class
-from w2sd_video.render.jobs.plan import evaluations, plan
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.reporting import presets
 from w2sd_video.render.settings import kinds
 from w2sd_video.render.settings.config import Config
+from w2sd_video.render.settings.cost import evaluations
 from w2sd_video.render.settings.layers import Layer
 from w2sd_video.render.settings.resolve import read_config, resolve
 

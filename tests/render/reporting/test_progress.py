@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from w2sd_video.render.jobs.events import Cost, Result, Step
-from w2sd_video.render.jobs.plan import Job, plan
+from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.record.standing import Standing
 from w2sd_video.render.reporting import progress
 from w2sd_video.render.settings.layers import Layer

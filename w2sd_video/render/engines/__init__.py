@@ -13,7 +13,7 @@ from typing import Protocol
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs.events import Tell
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.timing.paces import Place
 
 NAMES = ("local", "ray")

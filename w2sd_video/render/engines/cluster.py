@@ -17,7 +17,8 @@ from typing import Any
 
 from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.jobs.events import Tell
-from w2sd_video.render.jobs.plan import Job, references
+from w2sd_video.render.jobs.identity import references
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.timing.paces import Place
 from w2sd_video.render.versions import versions
 

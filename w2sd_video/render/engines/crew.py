@@ -9,7 +9,7 @@ from typing import Protocol
 
 from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.jobs.events import Event, Result, Stopped, Tell
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 
 from . import Batches, Check
 

@@ -10,7 +10,7 @@ from threading import Event as Flag
 
 from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.jobs.events import Event, Step
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.quiet import quiet
 
 from .crew import Gone, Message, Ready, Refused, Said

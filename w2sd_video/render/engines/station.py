@@ -11,7 +11,7 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.files.publishing import Publisher
 from w2sd_video.render.inference.worker import Worker
 from w2sd_video.render.jobs.events import Started, Step, Stopped, Tell
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.settings.layers import guilty
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from w2sd_video.render.errors import RunError
 from w2sd_video.render.files.clips import files, publish
 from w2sd_video.render.jobs.events import Result, Stopped, Tell
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.versions import versions
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from w2sd_video.render.errors import InputError, did_you_mean
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.media import inputs
 from w2sd_video.render.settings import kinds
 from w2sd_video.render.settings.config import Config

@@ -30,7 +30,8 @@ from w2sd_video.render.errors import InputError, did_you_mean
 from w2sd_video.render.inference import calls, tokens
 from w2sd_video.render.inference.loading import load_denoiser, load_pipeline
 from w2sd_video.render.jobs.events import PHASES, Cost, Step
-from w2sd_video.render.jobs.plan import Job, batch_key, model_key
+from w2sd_video.render.jobs.identity import batch_key, model_key
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.media.video import Frames
 from w2sd_video.render.settings import kinds
 from w2sd_video.render.settings.config import Config, Model, ModelRef

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.jobs.events import Result
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.settings.config import OWN
 from w2sd_video.render.versions import versions
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from w2sd_video.render.jobs.events import Cost, Result
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.record.ledger import Entry, Ledger
 
 CHUNK = 500  # clips that are recorded together

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from w2sd_video.render.files.clips import files, publish
-from w2sd_video.render.jobs.plan import Job
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.media import video
 from w2sd_video.render.record.ledger import Ledger
 from w2sd_video.render.versions import versions

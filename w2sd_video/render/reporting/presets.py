@@ -9,8 +9,8 @@ from rich.table import Table
 
 from w2sd_video import configs
 from w2sd_video.core.reflection import Side
-from w2sd_video.render.jobs.plan import evaluations
 from w2sd_video.render.settings.config import Config, SideConfig
+from w2sd_video.render.settings.cost import evaluations
 from w2sd_video.render.settings.resolve import read_config, resolve
 
 TITLES = ("name", "strong / weak", "size", "steps", "mode and λ", "evaluations")

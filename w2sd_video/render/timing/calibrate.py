@@ -9,8 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from w2sd_video.render.engines import Engine, choose
+from w2sd_video.render.jobs.batches import batches
 from w2sd_video.render.jobs.events import Event, Result, Started
-from w2sd_video.render.jobs.plan import Job, batches, references
+from w2sd_video.render.jobs.identity import references
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.settings import models
 from w2sd_video.render.timing.paces import Paces, Place, Tally, kind
 

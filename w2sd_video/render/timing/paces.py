@@ -19,7 +19,8 @@ from filelock import FileLock
 
 from w2sd_video.render.errors import RunError
 from w2sd_video.render.jobs.events import Result
-from w2sd_video.render.jobs.plan import Settings, canonical, model_key
+from w2sd_video.render.jobs.identity import canonical, model_key
+from w2sd_video.render.jobs.job import Settings
 from w2sd_video.render.media import inputs
 from w2sd_video.render.record.folder import write_whole
 from w2sd_video.render.settings.config import OWN

@@ -6,26 +6,13 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-# What a clip shows and how it is known, and what says nothing of how it looks.
-_OUTSIDE = {
-    "prompt",
-    "class_labels",
-    "name",
-    "seed",
-    "samples",
-    "retries",
-    "memory.batch_size",
-    "memory.offload",
-    "memory.attention",
-    "memory.limit",
-    "output.formats",
-    "model.allow_pickle",
-}
+from w2sd_video.render.jobs.identity import OUTSIDE_IDENTITY
+
 VARIES = "varies by prompt"
 
 
 def flat(config: dict[str, Any]) -> dict[str, Any]:
-    """Settings by dotted key; what was left to its default is left out.
+    """Settings by dotted key; what settles no clip or was left to its default is left out.
 
     Of a plain clip there is no key that begins with ``reflection``.
     """
@@ -35,7 +22,7 @@ def flat(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _flatten(value: Any, key: str, found: dict[str, Any]) -> None:
-    if key in _OUTSIDE or value is None:
+    if key in OUTSIDE_IDENTITY or value is None:
         return
     if isinstance(value, dict):
         for name, inner in value.items():

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from w2sd_video.render.engines import cluster
+from w2sd_video.render.engines import Place, cluster
 from w2sd_video.render.engines.cluster import Actor, Cluster
 from w2sd_video.render.engines.crew import Gone, Ready
 from w2sd_video.render.jobs.events import Result, Started
@@ -21,7 +21,7 @@ from w2sd_video.render.settings.layers import Layer
 from w2sd_video.render.settings.resolve import read_config
 from w2sd_video.render.timing.calibrate import calibrate
 from w2sd_video.render.timing.forecast import forecast
-from w2sd_video.render.timing.paces import Paces, Place
+from w2sd_video.render.timing.paces import Paces
 
 from .measure import Figures, alone
 

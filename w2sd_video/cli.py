@@ -105,8 +105,9 @@ def render(
     """
     from dataclasses import replace
 
-    from w2sd_video.render.command import Request, option_layers, render_list
+    from w2sd_video.render.command import option_layers, render_list
     from w2sd_video.render.jobs.shards import Shard
+    from w2sd_video.render.request import Request
 
     if not (prompts or suite):
         raise InputError("Missing argument 'PROMPTS', or --suite.")

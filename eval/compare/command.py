@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.record.folder import write_whole
+from w2sd_video.render.files.atomic import write_whole
 
 from .comparison import Comparison, gather
 from .exports import as_json, clips_csv, results_csv

@@ -19,7 +19,7 @@ from w2sd_video.eval.vbench.errors import EvaluationError
 from w2sd_video.eval.vbench.process import run_task
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.record.folder import write_whole
+from w2sd_video.render.files.atomic import write_whole
 from w2sd_video.render.timing.paces import cache_folder
 
 VERSION = "0.1.5"

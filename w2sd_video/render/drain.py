@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from w2sd_video.render.engines import Engine, choose
 from w2sd_video.render.engines.here import Here
@@ -20,15 +21,11 @@ from w2sd_video.render.record.ledger import Ledger
 from w2sd_video.render.record.standing import standing
 from w2sd_video.render.reporting.gallery import write_gallery
 from w2sd_video.render.reporting.progress import Reporter, reporter
+from w2sd_video.render.request import Request
 from w2sd_video.render.run import run
 from w2sd_video.render.stopping import stoppable
 from w2sd_video.render.timing.forecast import Forecast, forecast
 from w2sd_video.render.timing.paces import Paces, Tally
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from w2sd_video.render.command import Request
 
 
 @dataclass

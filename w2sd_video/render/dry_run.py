@@ -6,20 +6,18 @@ import json
 import sys
 from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from w2sd_video.render.engines import choose
+from w2sd_video.render.engines import Place, choose
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.jobs.plan import Plan
-from w2sd_video.render.reporting.progress import duration, mebibytes
+from w2sd_video.render.reporting.units import duration, mebibytes
+from w2sd_video.render.request import Request
 from w2sd_video.render.timing.forecast import Forecast, forecast
-from w2sd_video.render.timing.paces import Paces, Place
-
-if TYPE_CHECKING:
-    from w2sd_video.render.command import Request
+from w2sd_video.render.timing.paces import Paces
 
 
 def tell(plan: Plan, request: Request) -> None:

@@ -9,7 +9,8 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs.events import Cost, Result
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.jobs.plan import plan
-from w2sd_video.render.record.ledger import SCHEMA_VERSION, Ledger
+from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.record.schema import SCHEMA_VERSION
 from w2sd_video.render.settings.layers import Layer
 from w2sd_video.render.timing.forecast import Forecast
 from w2sd_video.render.versions import versions

@@ -9,57 +9,9 @@ from rich.console import Console
 
 from w2sd_video.render.jobs.events import Cost, Result, Step
 from w2sd_video.render.jobs.job import Job
-from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.record.standing import Standing
 from w2sd_video.render.reporting import progress
-from w2sd_video.render.settings.layers import Layer
 from w2sd_video.render.timing.forecast import Forecast
-
-
-@pytest.fixture
-def jobs() -> list[Job]:
-    base = {"model": "org/model", "num_inference_steps": 10, "guidance_scale": 3.0}
-    rows = [Layer({"prompt": p}, "l.txt", {(): i}) for i, p in enumerate("abcd", 1)]
-    return plan([Layer(base, "f")], rows).jobs
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [1000.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    return now
-
-
-def test_the_time_left_follows_the_pace(jobs: list[Job], clock: list[float]) -> None:
-    headway = progress.Headway(jobs)
-    assert headway.left() is None
-    assert headway.share == 0
-    clock[0] += 100  # loading the model
-    headway.step(Step(jobs[:2], 0, 10, 0))
-    clock[0] += 5
-    headway.step(Step(jobs[:2], 5, 10, 20))
-    assert headway.seconds_per_step == 1.0
-    assert headway.share == 0.25
-    assert headway.left() == pytest.approx(15)
-    clock[0] += 5
-    for job in jobs[:2]:
-        headway.result(Result(job, cost=Cost(20)))
-    assert (headway.share, headway.evaluations) == (0.5, 40)
-    assert headway.left() == pytest.approx(10)
-
-
-def test_files_that_are_still_written_do_not_turn_the_count_back(
-    jobs: list[Job], clock: list[float]
-) -> None:
-    headway = progress.Headway(jobs)
-    shown = []
-    for step in (Step(jobs[:2], 10, 10, 40), Step(jobs[2:], 0, 10, 0), Step(jobs[2:], 5, 10, 20)):
-        clock[0] += 1
-        headway.step(step)
-        shown.append(headway.evaluations)
-    for job in jobs[:2]:
-        headway.result(Result(job, cost=Cost(20)))
-    assert (*shown, headway.evaluations) == (40, 40, 60, 60)
 
 
 def test_lines_come_now_and_then(
@@ -99,10 +51,6 @@ def test_the_live_display_tells_it_all(jobs: list[Job], clock: list[float]) -> N
     assert overall.startswith("1/4, 0 evaluations, 1 failed")
     assert batch == "5/10, 1.00 s/step, 2 clips at once"
     assert "RuntimeError: [no] markup" in screen.file.getvalue()
-
-
-def test_durations() -> None:
-    assert [progress.duration(s) for s in (0, 75, 3700)] == ["0:00", "1:15", "1:01:40"]
 
 
 def test_the_first_line_says_what_and_why(jobs: list[Job]) -> None:

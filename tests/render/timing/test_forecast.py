@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from w2sd_video.render.engines import Place
 from w2sd_video.render.jobs.events import Cost, Result
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.settings.layers import Layer
 from w2sd_video.render.timing.calibrate import calibrate
 from w2sd_video.render.timing.forecast import Forecast, forecast
-from w2sd_video.render.timing.paces import Pace, Paces, Place, Tally, kind
+from w2sd_video.render.timing.paces import Pace, Paces, Tally, kind
 
 from ..listed import planned
 

@@ -1,6 +1,6 @@
 """Where jobs are rendered: in this process, in several on this machine, or on a Ray cluster.
 
-An engine takes batches and tells what happens to them (``render.events``); it knows neither the
+An engine takes batches and tells what happens to them (``jobs.events``); it knows neither the
 ledger nor the display. All of them have the same ``Station`` render, so that what comes out is
 the same.
 """
@@ -8,17 +8,30 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs.events import Tell
 from w2sd_video.render.jobs.job import Job
-from w2sd_video.render.timing.paces import Place
 
 NAMES = ("local", "ray")
 Batches = Iterable[list[Job]]
 Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where clips are rendered: an engine's name, and at most how many workers it has."""
+
+    engine: str = "local"
+    workers: int | None = 1
+
+    def __str__(self) -> str:
+        if self.workers is None:
+            return self.engine
+        return f"{self.engine}, {self.workers} worker{'s' if self.workers > 1 else ''}"
 
 
 class Engine(Protocol):

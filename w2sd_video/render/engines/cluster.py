@@ -19,10 +19,9 @@ from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.jobs.events import Tell
 from w2sd_video.render.jobs.identity import references
 from w2sd_video.render.jobs.job import Job
-from w2sd_video.render.timing.paces import Place
 from w2sd_video.render.versions import versions
 
-from . import Batches, Check
+from . import Batches, Check, Place
 from .crew import Gone, Message, Refused, lead
 from .serving import Inbox, serve
 

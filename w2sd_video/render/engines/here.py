@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from w2sd_video.render.jobs.events import Event, Step, Tell
-from w2sd_video.render.timing.paces import Place
 
-from . import Batches, Check
+from . import Batches, Check, Place
 
 if TYPE_CHECKING:
     from w2sd_video.render.inference.worker import Worker

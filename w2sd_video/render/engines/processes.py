@@ -15,9 +15,8 @@ from pathlib import Path
 
 from w2sd_video.render.jobs.events import Tell
 from w2sd_video.render.jobs.job import Job
-from w2sd_video.render.timing.paces import Place
 
-from . import Batches, Check
+from . import Batches, Check, Place
 from .crew import Gone, Message, lead
 from .serving import Inbox, serve
 

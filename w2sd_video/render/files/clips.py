@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from w2sd_video.render.files.atomic import part_of
 from w2sd_video.render.jobs.identity import canonical
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.media import video
-from w2sd_video.render.record.folder import part_of
 
 
 def suffixes(job: Job) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
@@ -15,7 +14,8 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from w2sd_video.render.errors import InputError, RunError
+from w2sd_video.render.errors import InputError
+from w2sd_video.render.files.atomic import write_whole
 from w2sd_video.render.jobs.shards import Shard
 from w2sd_video.render.record.ledger import Ledger
 
@@ -138,31 +138,6 @@ def rows(folder: Path) -> list[dict[str, Any]]:
         newest[row["id"]] = row
     named = {row["name"]: row["id"] for row in newest.values() if row["state"] == "done"}
     return [r for r in newest.values() if named.get(r["name"], r["id"]) == r["id"]]
-
-
-def part_of(path: Path) -> Path:
-    """Where this process writes what is to be moved to a place when it is whole."""
-    name = path.name
-    if len(name.encode()) > 180:  # file systems take names of 255 bytes
-        name = hashlib.sha256(name.encode()).hexdigest() + path.suffix
-    return path.with_name(f".{name}.{socket.gethostname()[:40]}-{os.getpid()}.part")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that others may be writing or reading, too.
-
-    Raises:
-        RunError: if there is no room for it.
-    """
-    part = part_of(path)
-    try:
-        part.write_text(text, "utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise RunError(f"{path}: can't be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def write_settings(folder: Path, settings: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,105 +14,18 @@ from typing import TYPE_CHECKING, Any
 from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.jobs.events import Result
 from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.record.schema import (
+    SCHEMA_VERSION,
+    atomically,
+    migrate,
+    settings_number,
+    version,
+)
 from w2sd_video.render.settings.config import OWN
 from w2sd_video.render.versions import versions
 
 if TYPE_CHECKING:
     from w2sd_video.render.timing.forecast import Forecast
-
-# What many jobs share is stored once; a row has what is its own.
-SCHEMA = """
-CREATE TABLE settings (
-    number INTEGER PRIMARY KEY,
-    json   TEXT NOT NULL UNIQUE              -- resolved, but for what is a job's own
-);
-CREATE TABLE jobs (
-    id          TEXT PRIMARY KEY,            -- sha256, see jobs.identity
-    pair        TEXT NOT NULL,               -- id of the plain clip from the same noise
-    name        TEXT NOT NULL,               -- the clip is clips/NAME.mp4
-    kind        TEXT NOT NULL,               -- plain, reflected
-    prompt      TEXT NOT NULL,
-    seed        INTEGER NOT NULL,
-    own         TEXT NOT NULL,               -- JSON
-    settings    INTEGER NOT NULL REFERENCES settings (number),
-    state       TEXT NOT NULL DEFAULT 'queued',  -- queued, running, done, failed
-    attempts    INTEGER NOT NULL DEFAULT 0,
-    evaluations INTEGER,                     -- denoiser samples
-    seconds     REAL,                        -- from prompt to frames, its share of a batch
-    phases      TEXT,                        -- seconds of each, see events.PHASES; JSON
-    peak_memory INTEGER,                     -- bytes
-    plan        TEXT,                        -- how it was made to fit
-    device      TEXT,
-    guidance    REAL,                        -- effective, of a reflected clip
-    versions    TEXT,                        -- JSON
-    size        INTEGER,                     -- of the MP4 or PNG as it was published, bytes
-    modified    INTEGER,                     -- likewise, nanoseconds since 1970
-    error       TEXT,
-    updated     REAL NOT NULL                -- seconds since 1970
-);
-CREATE INDEX jobs_by_name ON jobs (name);
-CREATE INDEX jobs_by_state ON jobs (state);
-"""
-RUNS = """
-CREATE TABLE runs (
-    number           INTEGER PRIMARY KEY,
-    began            REAL NOT NULL,          -- seconds since 1970
-    place            TEXT NOT NULL,          -- engine and workers
-    clips            INTEGER NOT NULL,       -- to render
-    expected_seconds REAL,                   -- as was forecast, if it could be
-    expected_size    INTEGER,                -- bytes of files
-    expected_memory  INTEGER,                -- bytes at the peak
-    rendered         INTEGER,                -- from here on as it was, once the run has ended
-    failed           INTEGER,
-    evaluations      INTEGER,
-    seconds          REAL,
-    size             INTEGER,
-    memory           INTEGER
-);
-"""
-
-
-def _from_1(db: sqlite3.Connection) -> None:
-    """Version 1 had the whole configuration in every row, and other identities.
-
-    So its rows are kept to be looked at, and their clips are rendered again.
-    """
-    db.execute("ALTER TABLE jobs RENAME TO old")
-    for index in ("jobs_by_name", "jobs_by_state"):
-        db.execute(f"DROP INDEX {index}")
-    _execute(db, SCHEMA + RUNS)
-    for row in db.execute("SELECT * FROM old ORDER BY rowid"):
-        old = dict(row)
-        config = json.loads(old.pop("config"))
-        own = {name: config.pop(name, None) for name in OWN}
-        old["own"] = json.dumps(own, ensure_ascii=False)
-        old["settings"] = _number(db, json.dumps(config, ensure_ascii=False))
-        marks = ", ".join("?" * len(old))
-        db.execute(f"INSERT INTO jobs ({', '.join(old)}) VALUES ({marks})", tuple(old.values()))
-    db.execute("DROP TABLE old")
-
-
-def _from_2(db: sqlite3.Connection) -> None:
-    """Version 2 did not know phases, plan, device and runs."""
-    for column in ("phases", "plan", "device"):
-        db.execute(f"ALTER TABLE jobs ADD COLUMN {column} TEXT")
-    _execute(db, RUNS)
-    _from_3(db)
-
-
-def _from_3(db: sqlite3.Connection) -> None:
-    """Version 3 did not know effective guidance."""
-    db.execute("ALTER TABLE jobs ADD COLUMN guidance REAL")
-
-
-# From each older version to this one.
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
-    0: lambda db: _execute(db, SCHEMA + RUNS),  # an empty file
-    1: _from_1,
-    2: _from_2,
-    3: _from_3,
-}
-SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -145,22 +58,22 @@ class Ledger:
         try:
             self._db = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True)
             self._db.row_factory = sqlite3.Row
-            version = self._version()
+            found = version(self._db)
             self._check()
             if not read_only:
                 # A write-ahead log needs all who read it to be on one machine.
                 alone = path.name.startswith("ledger-")
                 self._db.execute(f"PRAGMA journal_mode = {'DELETE' if alone else 'WAL'}")
                 self._db.execute("PRAGMA synchronous = NORMAL")
-                if version < SCHEMA_VERSION:
-                    self._migrate()
-            elif version < SCHEMA_VERSION:
+                if found < SCHEMA_VERSION:
+                    migrate(self._db)
+            elif found < SCHEMA_VERSION:
                 raise InputError("is of an older version; render into its folder once", str(path))
         except sqlite3.Error as error:
             reason = " ".join(str(error).split())
             advice = "" if read_only else "; move it away, and clips that are whole are found again"
             raise InputError(f"can't be used as a ledger: {reason}{advice}", str(path)) from None
-        if version > SCHEMA_VERSION:
+        if found > SCHEMA_VERSION:
             raise InputError("was written by a newer version of w2sd_video", str(path))
 
     def _check(self) -> None:
@@ -168,16 +81,6 @@ class Ledger:
         found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(found)
-
-    def _version(self) -> int:
-        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
-
-    def _migrate(self) -> None:
-        with _atomically(self._db):
-            version = self._version()  # as it is now that no other process can change it
-            if version < SCHEMA_VERSION:
-                MIGRATIONS[version](self._db)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def add(self, jobs: Iterable[Job]) -> None:
         """Queue jobs; one that was here before keeps its row, but for its name and state."""
@@ -187,7 +90,7 @@ class Ledger:
             shared = id(job.settings)
             if shared not in numbers:
                 text = job.settings.config.model_dump_json(exclude={*OWN})
-                numbers[shared] = _number(self._db, text)
+                numbers[shared] = settings_number(self._db, text)
             own = job.own.model_dump_json()
             kept = job.id, job.pair, job.name, job.kind, job.prompt, job.seed, own
             return *kept, numbers[shared], time.time()
@@ -305,7 +208,7 @@ class Ledger:
                 )
                 if known.fetchone():
                     continue
-                values["settings"] = _number(self._db, settings)
+                values["settings"] = settings_number(self._db, settings)
                 if values["state"] == "done":
                     self._replace(values["name"], values["id"])
                 columns, marks = ", ".join(values), ", ".join("?" * len(values))
@@ -371,7 +274,7 @@ class Ledger:
     def _transaction(self) -> Iterator[None]:
         """All or nothing; what the disk refuses ends the run."""
         try:
-            with _atomically(self._db):
+            with atomically(self._db):
                 yield
         except sqlite3.Error as error:
             if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
@@ -379,34 +282,7 @@ class Ledger:
             raise
 
 
-@contextmanager
-def _atomically(db: sqlite3.Connection) -> Iterator[None]:
-    """BEGIN IMMEDIATE … COMMIT: the write lock comes first, so that it is waited for."""
-    try:
-        db.execute("BEGIN IMMEDIATE")
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            db.execute("ROLLBACK")
-        raise
-
-
 def _as_it_is(path: Path) -> tuple[int, int]:
     """Size and time of a file."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
-
-
-def _number(db: sqlite3.Connection, settings: str) -> int:
-    """Where these settings are stored; now, if they were not."""
-    db.execute("INSERT OR IGNORE INTO settings (json) VALUES (?)", (settings,))
-    found = db.execute("SELECT number FROM settings WHERE json = ?", (settings,))
-    return int(found.fetchone()[0])
-
-
-def _execute(db: sqlite3.Connection, script: str) -> None:
-    """Several statements within a transaction, which ``executescript`` would end."""
-    for statement in script.split(";\n"):
-        if statement.strip():
-            db.execute(statement)

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader
 
-from w2sd_video.render.record.folder import rows, write_whole
+from w2sd_video.render.files.atomic import write_whole
+from w2sd_video.render.record.folder import rows
 
 SMALL = 256  # clips narrower than this are enlarged with hard pixel edges
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.reporting.headway import Headway
+from w2sd_video.render.reporting.units import duration
 
 if TYPE_CHECKING:
     from w2sd_video.render.jobs.events import Result, Step
@@ -21,67 +22,6 @@ if TYPE_CHECKING:
     from w2sd_video.render.timing.forecast import Forecast
 
 EVERY = 10.0  # seconds between two lines about one batch, when lines are all there is
-
-
-class Headway:
-    """Counts evaluations and tells the time left from how it went so far."""
-
-    def __init__(self, jobs: list[Job]) -> None:
-        self.jobs = len(jobs)
-        self.finished = self.failed = 0
-        self._expected = {job.id: job.cost or 0 for job in jobs}
-        self._behind = 0  # evaluations of finished jobs
-        self._ahead = sum(self._expected.values())
-        self._start: float | None = None
-        self._begun: dict[str, float] = {}  # when each batch under way began, by its first job
-        self.under_way: dict[str, Step] = {}  # and how far it is
-        self.seconds_per_step = 0.0
-
-    def step(self, step: Step) -> None:
-        now = time.monotonic()
-        self._start = self._start or now  # loading the model is no part of the pace
-        batch = step.jobs[0].id
-        if step.done == 0:
-            self._begun[batch] = now
-        else:
-            self.seconds_per_step = (now - self._begun.setdefault(batch, now)) / step.done
-        self.under_way[batch] = step
-        if step.done == step.total:  # its files are written while the next is under way
-            for job in step.jobs:
-                self._leave_behind(job, round(step.evaluations / len(step.jobs)))
-
-    def result(self, result: Result) -> None:
-        self.finished += 1
-        self.failed += result.error is not None
-        self._leave_behind(result.job, result.cost.evaluations)
-
-    def _leave_behind(self, job: Job, evaluations: int) -> None:
-        if (expected := self._expected.pop(job.id, None)) is not None:
-            self._ahead -= expected
-            self._behind += evaluations
-        self.under_way.pop(job.id, None)
-
-    @property
-    def _running(self) -> int:
-        return sum(step.evaluations for step in self.under_way.values())
-
-    @property
-    def evaluations(self) -> int:
-        """Done so far."""
-        return self._behind + self._running
-
-    def left(self) -> float | None:
-        """Seconds, None as long as there is no pace to go by."""
-        if self._start is None or not self.evaluations or not self._ahead:
-            return None
-        pace = (time.monotonic() - self._start) / self.evaluations
-        return max(0.0, (self._ahead - self._running) * pace)
-
-    @property
-    def share(self) -> float:
-        """How much is done, from 0 to 1."""
-        total = self._behind + self._ahead
-        return min(1.0, self.evaluations / total) if total else self.finished / self.jobs
 
 
 class Reporter(Protocol):
@@ -287,15 +227,3 @@ def state(headway: Headway, step: Step) -> str:
         f" {headway.seconds_per_step:.2f} s/step"
         + (f", {duration(left)} left" if left is not None else "")
     )
-
-
-def duration(seconds: float) -> str:
-    """``75`` as ``1:15``, ``3700`` as ``1:01:40``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def mebibytes(size: int) -> str:
-    """A size that a person can read."""
-    return f"{size / 2**20:.{0 if size >= 100 * 2**20 else 1}f} MiB"

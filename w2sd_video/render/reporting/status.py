@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from w2sd_video.render.record.folder import rows, runs
-from w2sd_video.render.reporting.progress import duration, mebibytes
+from w2sd_video.render.reporting.units import duration, mebibytes
 
 STATES = ("done", "running", "queued", "failed")
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from w2sd_video.render.engines import Engine, choose
+from w2sd_video.render.engines import Engine, Place, choose
 from w2sd_video.render.jobs.batches import batches
 from w2sd_video.render.jobs.events import Event, Result, Started
 from w2sd_video.render.jobs.identity import references
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.settings import models
-from w2sd_video.render.timing.paces import Paces, Place, Tally, kind
+from w2sd_video.render.timing.paces import Paces, Tally, kind
 
 SHORT = 20.0  # seconds; of what takes less, the first time is no measure
 

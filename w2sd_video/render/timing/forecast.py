@@ -6,10 +6,11 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from w2sd_video.render.engines import Place
 from w2sd_video.render.jobs.batches import batches
 from w2sd_video.render.jobs.identity import model_key
 from w2sd_video.render.jobs.job import Job
-from w2sd_video.render.timing.paces import Pace, Paces, Place
+from w2sd_video.render.timing.paces import Pace, Paces
 
 
 @dataclass(frozen=True)

@@ -17,30 +17,18 @@ from typing import Any
 
 from filelock import FileLock
 
+from w2sd_video.render.engines import Place
 from w2sd_video.render.errors import RunError
+from w2sd_video.render.files.atomic import write_whole
 from w2sd_video.render.jobs.events import Result
 from w2sd_video.render.jobs.identity import canonical, model_key
 from w2sd_video.render.jobs.job import Settings
 from w2sd_video.render.media import inputs
-from w2sd_video.render.record.folder import write_whole
 from w2sd_video.render.settings.config import OWN
 from w2sd_video.render.versions import versions
 
 KEPT = 1000  # kinds of clips, the latest
 SAMPLE = 200  # clips of each that a pace is taken from, the latest
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where clips are rendered: an engine's name, and at most how many workers it has."""
-
-    engine: str = "local"
-    workers: int | None = 1
-
-    def __str__(self) -> str:
-        if self.workers is None:
-            return self.engine
-        return f"{self.engine}, {self.workers} worker{'s' if self.workers > 1 else ''}"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +13,6 @@ from typing import Any, Literal
 
 import diffusers
 import numpy as np
-import psutil
 import torch
 import transformers
 
@@ -27,8 +24,9 @@ from w2sd_video.memory.plan import DoesNotFitError
 from w2sd_video.memory.tensors import MIB
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
 from w2sd_video.render.errors import InputError, did_you_mean
-from w2sd_video.render.inference import calls, tokens
+from w2sd_video.render.inference import calls, device, tokens
 from w2sd_video.render.inference.loading import load_denoiser, load_pipeline
+from w2sd_video.render.inference.stepping import after_step, watched
 from w2sd_video.render.jobs.events import PHASES, Cost, Step
 from w2sd_video.render.jobs.identity import batch_key, model_key
 from w2sd_video.render.jobs.job import Job
@@ -36,9 +34,6 @@ from w2sd_video.render.media.video import Frames
 from w2sd_video.render.settings import kinds
 from w2sd_video.render.settings.config import Config, Model, ModelRef
 from w2sd_video.render.settings.config import Scheduler as SchedulerConfig
-
-if sys.platform != "win32":
-    import resource
 
 log = logging.getLogger(__name__)
 for library in (diffusers, transformers):  # the run has a progress display of its own
@@ -92,7 +87,7 @@ class Worker:
             reflection = config.reflection.build(load)
         warnings = [tokens.warning(pipe, job.config) for job in batch]
         self._make_fit(pipe, reflection, batch)
-        self._reset_peak()
+        device.reset_peak(self.device)
         start = time.perf_counter()
         try:
             sampled = self._sample(pipe, reflection, batch, on_step)
@@ -117,7 +112,7 @@ class Worker:
         if "images" in output:
             pixels = pixels[:, None]
         share, fitted = round(run.evaluations / len(batch)), str(self._fit.plan)
-        cost = Cost(share, seconds, self._peak(), fitted, self._device_name())
+        cost = Cost(share, seconds, device.peak(self.device), fitted, device.name(self.device))
         each = zip(pixels, _guidance(run, len(batch)), warnings, strict=True)
         return [Clip(clip, replace(cost, guidance=scale), said) for clip, scale, said in each]
 
@@ -147,9 +142,9 @@ class Worker:
 
             tell(0)
             if has_callback:
-                arguments["callback_on_step_end"] = _after_step(tell)
+                arguments["callback_on_step_end"] = after_step(tell)
                 return pipe(**arguments, output_type="np"), run
-            with _watched(pipe, run, tell):
+            with watched(pipe, run, tell):
                 return pipe(**arguments, output_type="np"), run
 
     def _make_fit(self, pipe: Any, reflection: Reflection | None, batch: list[Job]) -> None:
@@ -227,23 +222,6 @@ class Worker:
             self._denoisers[reference] = load_denoiser(reference, self._pipe, model)
         return self._denoisers[reference]
 
-    def _device_name(self) -> str:
-        if self.device == "cuda":
-            return str(torch.cuda.get_device_name())
-        return f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
-
-    def _reset_peak(self) -> None:
-        if self.device == "cuda":
-            torch.cuda.reset_peak_memory_stats()
-
-    def _peak(self) -> int:
-        if self.device == "cuda":
-            return torch.cuda.max_memory_allocated()
-        if sys.platform == "win32":
-            return int(psutil.Process().memory_info().peak_wset)
-        unit = 1 if sys.platform == "darwin" else 1024
-        return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
-
 
 def _guidance(run: Run, clips: int) -> list[float] | list[None]:
     """Effective guidance of each clip, a mean over steps."""
@@ -256,32 +234,6 @@ def _guidance(run: Run, clips: int) -> list[float] | list[None]:
 def _text_encoders(pipe: Any) -> list[Any]:
     found = (part for name, part in pipe.components.items() if name.startswith("text_encoder"))
     return [part for part in found if part is not None]
-
-
-def _after_step(tell: Callable[[int], None]) -> Callable[..., dict[str, Any]]:
-    """The callback that diffusers calls after every step."""
-
-    def after_step(_: Any, index: int, __: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-        tell(index + 1)
-        return kwargs
-
-    return after_step
-
-
-@contextmanager
-def _watched(pipe: Any, run: Run, tell: Callable[[int], None]) -> Iterator[None]:
-    """For pipelines without a callback: when the denoiser is called, all steps before are done."""
-    told = 0
-
-    def before_call(*_: Any) -> None:
-        nonlocal told
-        if run.steps > told:
-            told = run.steps
-            tell(told)
-
-    with pipe.transformer.register_forward_pre_hook(before_call):
-        yield
-    tell(run.steps)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

@@ -16,7 +16,7 @@ vbench_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-SUITES = ("vbench", "shapes")
+SUITES = ("vbench", "shapes", "images")
 
 Environment = Annotated[
     Path | None,
@@ -26,14 +26,17 @@ Environment = Annotated[
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Weights. [default: $VBENCH_CACHE_DIR or ~/.cache/vbench]"),
+    typer.Option(
+        metavar="DIR",
+        help="Weights. [default: $VBENCH_CACHE_DIR or ~/.cache/vbench; of images the hub cache]",
+    ),
 ]
 
 
 def evaluate(
     folder: Annotated[Path, typer.Argument(metavar="DIR")],
     suite: Annotated[
-        str, typer.Option(metavar="vbench|shapes", help="Who scores.", show_default=False)
+        str, typer.Option(metavar="vbench|shapes|images", help="Who scores.", show_default=False)
     ] = "vbench",
     dimensions: Annotated[
         str | None,
@@ -49,6 +52,23 @@ def evaluate(
             help="Standard: the official prompts, complete. Custom: any clips.",
         ),
     ] = "auto",
+    scores: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Of images: pickscore, hps-v2, clip-t, fid, ... [see docs/images.md]",
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Of images: others that clip-i, dino and fid compare with."
+        ),
+    ] = None,
+    allow_pickle: Annotated[
+        bool,
+        typer.Option("--allow-pickle", help="Of images: load pickled weights, which can run code."),
+    ] = False,
     weights: Weights = None,
     env: Environment = None,
     timeout: Annotated[
@@ -59,17 +79,22 @@ def evaluate(
     ] = 1800.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Score the clips of a folder; those that have a score, and have not changed, keep it.
+    """Score the clips or images of a folder; what has a score, and has not changed, keeps it.
 
-    Exit codes: 0 all scored, 2 bad input, 3 weights or clips are missing, 4 VBench crashed,
-    5 its result is unusable, 6 it hung, 130 interrupted.
+    Exit codes: 0 all scored, 2 bad input, 3 weights or clips are missing, 4 VBench or a model
+    crashed, 5 its result or weights are unusable, 6 it hung, 130 interrupted.
     """
     if suite not in SUITES:
         near = did_you_mean(suite, SUITES)
         raise InputError(f"unknown suite '{suite}'{near} ({', '.join(SUITES)})", "--suite")
+    if suite != "vbench" and dimensions:
+        raise InputError(f"means nothing to the suite {suite}", "--dimensions")
+    if suite == "images":
+        raise typer.Exit(_images(folder, scores, weights, reference, allow_pickle, as_json))
+    of_images = {"--scores": scores, "--reference": reference, "--allow-pickle": allow_pickle}
+    if given := [option for option, value in of_images.items() if value]:
+        raise InputError(f"means nothing to the suite {suite}; use --suite images", given[0])
     if suite == "shapes":
-        if dimensions:
-            raise InputError("means nothing to the suite shapes", "--dimensions")
         raise typer.Exit(_shapes(folder, as_json))
     raise typer.Exit(_vbench(folder, dimensions, mode, weights, env, timeout, as_json))
 
@@ -124,6 +149,35 @@ def _shapes(folder: Path, as_json: bool) -> int:
     else:
         Console(highlight=False, soft_wrap=True).print(report.table())
     return OK
+
+
+def _images(
+    folder: Path,
+    listed: str | None,
+    weight_folder: Path | None,
+    reference: Path | None,
+    allow_pickle: bool,
+    as_json: bool,
+) -> int:
+    from rich.console import Console
+    from w2sd_video.eval.images import scoring, told
+    from w2sd_video.eval.images.scores import chosen
+
+    request = scoring.Request(
+        folder=folder,
+        kinds=chosen(listed, has_reference=reference is not None),
+        weights=weight_folder,
+        reference=reference,
+        allow_pickle=allow_pickle,
+    )
+    report = scoring.evaluate(request, _say)
+    if as_json:
+        print(json.dumps(told.as_json(report), ensure_ascii=False))
+    else:
+        Console(highlight=False, soft_wrap=True).print(told.table(report))
+        for line in told.remarks(report):
+            _say(line)
+    return report.code
 
 
 @vbench_app.command()

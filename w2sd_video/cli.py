@@ -41,7 +41,9 @@ def render(
     suite: Annotated[
         str | None,
         typer.Option(
-            metavar="SUITE", help="Instead of a list: vbench, vbench:DIMENSION,... or w2sd-200."
+            metavar="SUITE",
+            help="Instead of a list: vbench, vbench:DIMENSION,..., w2sd-200,"
+            " drawbench:FILE, pick-a-pic:FILE or geneval:FILE.",
         ),
     ] = None,
     config: Annotated[
@@ -105,6 +107,7 @@ def render(
     """
     from dataclasses import replace
 
+    from w2sd_video.eval.images.lists import LISTS
     from w2sd_video.render.command import option_layers, render_list
     from w2sd_video.render.jobs.shards import Shard
     from w2sd_video.render.request import Request
@@ -128,7 +131,9 @@ def render(
         workers=workers,
         as_json=as_json,
     )
-    if suite:
+    if suite and suite.partition(":")[0] in LISTS:
+        request = replace(request, **_list(suite))
+    elif suite:
         # The suite's rows have samples and seeds, a clip each.
         request = replace(
             request, options=option_layers(None, None, set_ or []), **_suite(suite, samples, seed)
@@ -136,11 +141,25 @@ def render(
     raise typer.Exit(render_list(request))
 
 
+def _list(text: str) -> dict[str, Any]:
+    """What a request has of a published list, by name of the field."""
+    from w2sd_video.eval.images.lists import PromptList
+
+    prompts = PromptList.read(text)
+    return {"prompts": prompts.name, "suite": str(prompts), "rows": prompts.rows()}
+
+
 def _suite(text: str, samples: str | None, seed: str | None) -> dict[str, Any]:
     """What a request has of a suite, by name of the field."""
+    from w2sd_video.eval.images.lists import LISTS
     from w2sd_video.eval.vbench.dimensions import LIMIT
-    from w2sd_video.eval.vbench.suite import OFFICIAL, Suite, rows
+    from w2sd_video.eval.vbench.suite import OFFICIAL, SAMPLED, Suite, rows
+    from w2sd_video.render.errors import did_you_mean
 
+    name, known = text.partition(":")[0], (OFFICIAL, SAMPLED, *LISTS)
+    if name not in known:
+        near = did_you_mean(name, known)
+        raise InputError(f"unknown suite '{name}'{near} ({', '.join(known)})", "--suite")
     suite = Suite.read(text)
     return {
         "prompts": suite.name,

@@ -133,7 +133,7 @@ def test_exit_codes(call: Call, vbench: Path, fake: Fake, monkeypatch: pytest.Mo
     assert call("eval", "in").code == 3  # weights are missing
     assert call("eval", "out").code == 2
     assert call("eval", "in", "--suite", "vbnch").err == (
-        "error: --suite: unknown suite 'vbnch', did you mean 'vbench'? (vbench, shapes)\n"
+        "error: --suite: unknown suite 'vbnch', did you mean 'vbench'? (vbench, shapes, images)\n"
     )
     assert call("eval", "in", "--mode", "x").code == 2
     assert call("eval", "in", "--dimensions", "hue").code == 2

@@ -1,0 +1,1 @@
+"""The paper's image scores, for folders of images."""

@@ -1,0 +1,231 @@
+"""Models that turn images, and prompts, into vectors or scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from w2sd_video.eval.images import weights
+from w2sd_video.eval.images.pixels import Preparation
+from w2sd_video.eval.vbench.errors import Unusable
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
+# What the published head is: layers with nothing but dropout between them, by their place.
+HEAD = (0, 2, 4, 6, 7)
+
+
+def device() -> str:
+    """Where models run."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class Clip:
+    """A CLIP, or a fine-tune of one, as transformers keeps it.
+
+    Attributes:
+        length: so many tokens of a prompt are read.
+        scale: what it multiplies cosines with.
+
+    Raises:
+        Unusable: if the weights are not what they should be.
+    """
+
+    def __init__(self, folder: Path, allow_pickle: bool = False) -> None:
+        from transformers import AutoTokenizer, CLIPModel
+
+        self._model = loaded(CLIPModel, folder, allow_pickle)
+        config = self._model.config
+        self._prepare = preparation(folder, Preparation.of_clip(config.vision_config.image_size))
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except Exception as error:
+            raise _unusable(folder, error) from None
+        self.length = int(config.text_config.max_position_embeddings)
+        self._known: dict[str, Tensor] = {}
+        self.scale = float(self._model.logit_scale.exp())
+
+    def images(self, images: Sequence[Image.Image]) -> Tensor:
+        """Unit vectors of RGB images, ``(images, width)``."""
+        pixels = self._prepare(images).to(self._model.device)
+        seen = self._model.vision_model(pixel_values=pixels).pooler_output
+        return _unit(self._model.visual_projection(seen))
+
+    def texts(self, prompts: Sequence[str]) -> Tensor:
+        """Unit vectors of prompts, ``(prompts, width)``; what is too long is cut."""
+        import torch
+
+        new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
+        if new:
+            tokens = self._tokenizer(
+                new,
+                padding=True,
+                truncation=True,
+                max_length=self.length,
+                return_tensors="pt",
+                return_token_type_ids=False,
+            ).to(self._model.device)
+            read = self._model.text_model(**tokens).pooler_output
+            self._known |= zip(new, _unit(self._model.text_projection(read)), strict=True)
+        return torch.stack([self._known[prompt] for prompt in prompts])
+
+    def cuts(self, prompt: str) -> bool:
+        """Whether a prompt is longer than what is read of it."""
+        return len(self._tokenizer(prompt)["input_ids"]) > self.length
+
+
+class Dino:
+    """A DINO, of either version: the vector of an image is that of its class token.
+
+    Raises:
+        Unusable: if the weights are not what they should be.
+    """
+
+    def __init__(self, folder: Path, allow_pickle: bool = False) -> None:
+        from transformers import AutoModel
+
+        # The pooler is a layer of transformers' own that DINO doesn't have, and isn't asked.
+        self._model = loaded(AutoModel, folder, allow_pickle, may_lack="pooler.")
+        self._prepare = preparation(folder)
+
+    def images(self, images: Sequence[Image.Image]) -> Tensor:
+        """Unit vectors of RGB images, ``(images, width)``."""
+        pixels = self._prepare(images).to(self._model.device)
+        return _unit(self._model(pixel_values=pixels).last_hidden_state[:, 0])
+
+
+class Aesthetic:
+    """LAION's aesthetic predictor, version 2: linear layers upon CLIP's unit vectors.
+
+    Raises:
+        Unusable: if the weights are not what they should be.
+    """
+
+    def __init__(self, folder: Path, allow_pickle: bool = False) -> None:
+        from transformers import CLIPVisionModelWithProjection
+
+        self._model = loaded(CLIPVisionModelWithProjection, folder, allow_pickle)
+        side = self._model.config.image_size
+        self._prepare = preparation(folder, Preparation.of_clip(side))
+        self._layers = self._head(folder, allow_pickle)
+
+    def _head(self, folder: Path, allow_pickle: bool) -> list[tuple[Tensor, Tensor]]:
+        found = tensors(folder, allow_pickle, "layers.")
+        names = {f"layers.{i}.{part}" for i in HEAD for part in ("weight", "bias")}
+        if set(found) != names:
+            raise Unusable(
+                f"{folder} is no linear aesthetic predictor: it has {len(found)} tensors called"
+                f" layers.*, which should be layers {', '.join(map(str, HEAD))}, weight and bias"
+            )
+        layers = [(found[f"layers.{i}.weight"], found[f"layers.{i}.bias"]) for i in HEAD]
+        width = self._model.config.projection_dim
+        for i, (weight, bias) in zip(HEAD, layers, strict=True):
+            if weight.ndim != 2 or weight.shape != (len(bias), width):
+                raise Unusable(f"{folder}: layers.{i} doesn't fit a width of {width}")
+            width = len(bias)
+        if width != 1:
+            raise Unusable(f"{folder}: layers.{HEAD[-1]} gives {width} values, not one score")
+        return [(w.float().to(self._model.device), b.float().to(w.device)) for w, b in layers]
+
+    def images(self, images: Sequence[Image.Image]) -> Tensor:
+        """Unit vectors of RGB images, ``(images, width)``."""
+        pixels = self._prepare(images).to(self._model.device)
+        return _unit(self._model(pixel_values=pixels).image_embeds)
+
+    def rate(self, vectors: Tensor) -> Tensor:
+        """Scores of images by their vectors, ``(images,)``: 1 is ugly, 10 is beautiful."""
+        for weight, bias in self._layers:
+            vectors = vectors @ weight.T + bias.to(vectors.device)
+        return vectors[:, 0]
+
+
+Embedder = Clip | Dino | Aesthetic
+CLASSES: dict[str, type[Embedder]] = {
+    "pickscore": Clip,
+    "hps-v2": Clip,
+    "clip": Clip,
+    "aesthetic": Aesthetic,
+    "dino": Dino,
+}
+
+
+def loaded(cls: Any, folder: Path, allow_pickle: bool, may_lack: str = "") -> Any:
+    """A model of transformers in float32, from this folder and nowhere else.
+
+    Args:
+        may_lack: the beginning of names of weights that need not be there.
+
+    Raises:
+        Unusable: if it can't be loaded, or would be so with weights made up.
+    """
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # of what isn't as it should be this function tells
+    logging.disable_progress_bar()
+    try:
+        model, report = cls.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=None if allow_pickle else True,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        raise _unusable(folder, error) from None
+    lacking = sorted(
+        name for name in report["missing_keys"] if not (may_lack and name.startswith(may_lack))
+    )
+    if lacking:
+        raise Unusable(
+            f"{folder} lacks {len(lacking)} weights of {cls.__name__}, the first: {lacking[0]}"
+        )
+    return model.float().eval().requires_grad_(False).to(device())
+
+
+def tensors(folder: Path, allow_pickle: bool, beginning: str = "") -> dict[str, Tensor]:
+    """Tensors of a folder's weight files by name, those whose name begins so.
+
+    Raises:
+        Unusable: if a file is broken.
+    """
+    import torch
+    from safetensors import safe_open
+
+    found: dict[str, Tensor] = {}
+    for file in weights.files(folder, allow_pickle):
+        try:
+            if file.suffix in weights.PICKLES:
+                said = torch.load(file, map_location="cpu", weights_only=True)
+                found |= {name: value for name, value in said.items() if name.startswith(beginning)}
+                continue
+            with safe_open(file, "pt") as stream:
+                names = [name for name in stream.keys() if name.startswith(beginning)]  # noqa: SIM118
+                found |= {name: stream.get_tensor(name) for name in names}
+        except Exception as error:
+            raise _unusable(file, error) from None
+    return found
+
+
+def preparation(folder: Path, default: Preparation | None = None) -> Preparation:
+    """How a model of this folder wants its images.
+
+    Raises:
+        Unusable: if that is not known.
+    """
+    try:
+        return Preparation.read(folder, default)
+    except ValueError as error:
+        raise Unusable(f"{folder} {error}") from None
+
+
+def _unusable(place: Path, error: Exception) -> Unusable:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return Unusable(f"{place} can't be loaded: {reason[:300]}")
+
+
+def _unit(vectors: Any) -> Any:
+    return vectors / vectors.norm(dim=-1, keepdim=True)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from w2sd_video.eval.images import models
+from w2sd_video.eval.images import loading
 from w2sd_video.eval.vbench.errors import Unusable
 
 SIDE = 299
@@ -242,7 +242,7 @@ def load(folder: Path, allow_pickle: bool = False) -> Inception:
         network = Inception()
     found = {
         name: value.long() if name.endswith("num_batches_tracked") else value.float()
-        for name, value in models.tensors(folder, allow_pickle).items()
+        for name, value in loading.tensors(folder, allow_pickle).items()
     }
     wanted = network.state_dict()
     for name in wanted:  # counts steps of training, and some files leave it out
@@ -253,4 +253,4 @@ def load(folder: Path, allow_pickle: bool = False) -> Inception:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise Unusable(f"{folder} has not the weights of FID's Inception: {reason}") from None
-    return network.eval().requires_grad_(False).to(models.device())
+    return network.eval().requires_grad_(False).to(loading.device())

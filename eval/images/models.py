@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from w2sd_video.eval.images import weights
+from w2sd_video.eval.images.loading import loaded, preparation, tensors, unusable
 from w2sd_video.eval.images.pixels import Preparation
 from w2sd_video.eval.vbench.errors import Unusable
 
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 # What the published head is: layers with nothing but dropout between them, by their place.
 HEAD = (0, 2, 4, 6, 7)
-
-
-def device() -> str:
-    """Where models run."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 class Clip:
@@ -43,9 +36,11 @@ class Clip:
         config = self._model.config
         self._prepare = preparation(folder, Preparation.of_clip(config.vision_config.image_size))
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
         except Exception as error:
-            raise _unusable(folder, error) from None
+            raise unusable(folder, error) from None
         self.length = int(config.text_config.max_position_embeddings)
         self._known: dict[str, Tensor] = {}
         self.scale = float(self._model.logit_scale.exp())
@@ -91,6 +86,9 @@ class Dino:
 
         # The pooler is a layer of transformers' own that DINO doesn't have, and isn't asked.
         self._model = loaded(AutoModel, folder, allow_pickle, may_lack="pooler.")
+        kind = str(self._model.config.model_type)
+        if "vit" not in kind and "dino" not in kind:
+            raise Unusable(f"{folder} has a model of type '{kind}', which is no DINO")
         self._prepare = preparation(folder)
 
     def images(self, images: Sequence[Image.Image]) -> Tensor:
@@ -130,7 +128,8 @@ class Aesthetic:
             width = len(bias)
         if width != 1:
             raise Unusable(f"{folder}: layers.{HEAD[-1]} gives {width} values, not one score")
-        return [(w.float().to(self._model.device), b.float().to(w.device)) for w, b in layers]
+        where = self._model.device
+        return [(weight.float().to(where), bias.float().to(where)) for weight, bias in layers]
 
     def images(self, images: Sequence[Image.Image]) -> Tensor:
         """Unit vectors of RGB images, ``(images, width)``."""
@@ -140,7 +139,7 @@ class Aesthetic:
     def rate(self, vectors: Tensor) -> Tensor:
         """Scores of images by their vectors, ``(images,)``: 1 is ugly, 10 is beautiful."""
         for weight, bias in self._layers:
-            vectors = vectors @ weight.T + bias.to(vectors.device)
+            vectors = vectors @ weight.T + bias
         return vectors[:, 0]
 
 
@@ -152,79 +151,6 @@ CLASSES: dict[str, type[Embedder]] = {
     "aesthetic": Aesthetic,
     "dino": Dino,
 }
-
-
-def loaded(cls: Any, folder: Path, allow_pickle: bool, may_lack: str = "") -> Any:
-    """A model of transformers in float32, from this folder and nowhere else.
-
-    Args:
-        may_lack: the beginning of names of weights that need not be there.
-
-    Raises:
-        Unusable: if it can't be loaded, or would be so with weights made up.
-    """
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()  # of what isn't as it should be this function tells
-    logging.disable_progress_bar()
-    try:
-        model, report = cls.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=None if allow_pickle else True,
-            output_loading_info=True,
-        )
-    except Exception as error:
-        raise _unusable(folder, error) from None
-    lacking = sorted(
-        name for name in report["missing_keys"] if not (may_lack and name.startswith(may_lack))
-    )
-    if lacking:
-        raise Unusable(
-            f"{folder} lacks {len(lacking)} weights of {cls.__name__}, the first: {lacking[0]}"
-        )
-    return model.float().eval().requires_grad_(False).to(device())
-
-
-def tensors(folder: Path, allow_pickle: bool, beginning: str = "") -> dict[str, Tensor]:
-    """Tensors of a folder's weight files by name, those whose name begins so.
-
-    Raises:
-        Unusable: if a file is broken.
-    """
-    import torch
-    from safetensors import safe_open
-
-    found: dict[str, Tensor] = {}
-    for file in weights.files(folder, allow_pickle):
-        try:
-            if file.suffix in weights.PICKLES:
-                said = torch.load(file, map_location="cpu", weights_only=True)
-                found |= {name: value for name, value in said.items() if name.startswith(beginning)}
-                continue
-            with safe_open(file, "pt") as stream:
-                names = [name for name in stream.keys() if name.startswith(beginning)]  # noqa: SIM118
-                found |= {name: stream.get_tensor(name) for name in names}
-        except Exception as error:
-            raise _unusable(file, error) from None
-    return found
-
-
-def preparation(folder: Path, default: Preparation | None = None) -> Preparation:
-    """How a model of this folder wants its images.
-
-    Raises:
-        Unusable: if that is not known.
-    """
-    try:
-        return Preparation.read(folder, default)
-    except ValueError as error:
-        raise Unusable(f"{folder} {error}") from None
-
-
-def _unusable(place: Path, error: Exception) -> Unusable:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return Unusable(f"{place} can't be loaded: {reason[:300]}")
 
 
 def _unit(vectors: Any) -> Any:

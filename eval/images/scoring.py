@@ -78,7 +78,7 @@ def evaluate(request: Request, say: Say) -> Report:
                 (of_sets if of_set else of_images).score(task)
             except EvaluationError as error:
                 _fail(of_model, error, say)
-            except RuntimeError as error:  # out of memory, for one
+            except (RuntimeError, ValueError) as error:  # out of memory, for one
                 reason = " ".join(str(error).split())[:300]
                 _fail(of_model, Crashed(f"{type(error).__name__}: {reason}"), say)
     return Report(pictures, outcomes)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import ViTConfig, ViTModel
-from w2sd_video.eval.images import models, weights
+from w2sd_video.eval.images import loading, models, weights
 from w2sd_video.eval.images.weights import MODELS, fingerprint, locate
 from w2sd_video.eval.vbench.errors import NotThere, Unusable
 
@@ -153,10 +153,37 @@ def test_the_first_dino_has_no_pooler(tmp_path: Path) -> None:
     from PIL import Image
 
     shown = [Image.open(draw(tmp_path / "a.png"))]
-    pixels = models.preparation(place)(shown)
+    pixels = loading.preparation(place)(shown)
     expected = model.eval()(pixels).last_hidden_state[:, 0]
     expected = expected / expected.norm(dim=-1, keepdim=True)
     torch.testing.assert_close(models.Dino(place).images(shown), expected)
+
+
+def test_what_is_no_dino(made: Path) -> None:
+    with pytest.raises(Unusable, match=r"clip has a model of type 'clip', which is no DINO"):
+        models.Dino(made / "clip")
+
+
+def test_code_that_comes_with_weights_is_not_run(tmp_path: Path, made: Path) -> None:
+    for name in ("clip", "dino"):
+        place = Path(shutil.copytree(made / name, tmp_path / name))
+        said = json.loads((place / "config.json").read_text())
+        said |= {"model_type": "own", "auto_map": {"AutoConfig": "own.C", "AutoModel": "own.M"}}
+        (place / "config.json").write_text(json.dumps(said))
+        (place / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass C: pass\n")
+    with pytest.raises(Unusable, match="can't be loaded: "):
+        models.Dino(tmp_path / "dino")
+    models.Clip(tmp_path / "clip")  # asks for a CLIP, and nothing for what it is
+    assert not (tmp_path / "ran").exists()
+
+
+def test_pickles_of_more_than_tensors(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "a.pth")
+    with pytest.raises(Unusable, match=r"a.pth can't be loaded: it has more in it than tensors"):
+        loading.tensors(tmp_path, allow_pickle=True)
+    torch.save(Path("a"), tmp_path / "a.pth")  # whose loading would call something
+    with pytest.raises(Unusable, match=r"a.pth can't be loaded: .*[Ww]eights"):
+        loading.tensors(tmp_path, allow_pickle=True)
 
 
 def test_heads_of_another_kind(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from w2sd_video import configs
 
-from .conftest import Call
+from ..conftest import Call
 
 
 def test_standard_input(here: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

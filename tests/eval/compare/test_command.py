@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ...cli.conftest import Call, call  # noqa: F401
+from ...conftest import Call
 from .runs import BASE, REFLECTED, run
 
 
@@ -25,7 +25,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_files_and_table(here: Path, call: Call) -> None:  # noqa: F811
+def test_files_and_table(here: Path, call: Call) -> None:
     run(here / "run", score=score, baseline=True)
     done = call("compare", "run")
     assert done.code == 0, done.err
@@ -61,7 +61,7 @@ def test_files_and_table(here: Path, call: Call) -> None:  # noqa: F811
     ]
 
 
-def test_json_and_nothing_else(here: Path, call: Call) -> None:  # noqa: F811
+def test_json_and_nothing_else(here: Path, call: Call) -> None:
     run(here / "run", score=score, baseline=True)
     done = call("compare", "run", "--json", "-o", "out")
     assert done.code == 0
@@ -69,7 +69,7 @@ def test_json_and_nothing_else(here: Path, call: Call) -> None:  # noqa: F811
     assert json.loads(done.out)["reference"] == "strong"
 
 
-def test_nothing_scored_still_shows_what_it_costs(here: Path, call: Call) -> None:  # noqa: F811
+def test_nothing_scored_still_shows_what_it_costs(here: Path, call: Call) -> None:
     run(here / "run", baseline=True)
     done = call("compare", "run")
     assert done.code == 0
@@ -80,7 +80,7 @@ def test_nothing_scored_still_shows_what_it_costs(here: Path, call: Call) -> Non
     assert said["results"] == []
 
 
-def test_scores_that_are_no_numbers_are_null(here: Path, call: Call) -> None:  # noqa: F811
+def test_scores_that_are_no_numbers_are_null(here: Path, call: Call) -> None:
     def odd(job: object) -> dict[str, float]:
         reflected = job.kind == "reflected"  # type: ignore[attr-defined]
         return {"aesthetic_quality": math.inf if reflected else 0.5}
@@ -93,7 +93,7 @@ def test_scores_that_are_no_numbers_are_null(here: Path, call: Call) -> None:  #
     assert row["verdict"] == "not scored"
 
 
-def test_labels_and_reference(here: Path, call: Call) -> None:  # noqa: F811
+def test_labels_and_reference(here: Path, call: Call) -> None:
     run(here / "a", BASE, score=score)
     run(here / "b", score=score)
     done = call("compare", "a", "b/", "--label", "b=ours", "--against", "ours", "--json")
@@ -173,7 +173,7 @@ BAD: dict[str, tuple[Callable[[Path], None], str, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line(case: str, here: Path, call: Call) -> None:  # noqa: F811
+def test_bad_input_is_one_line(case: str, here: Path, call: Call) -> None:
     make, arguments, message = BAD[case]
     make(here)
     done = call("compare", *arguments.split())

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from w2sd_video.eval.evidence import EVIDENCES
 
-from ...cli.conftest import Call, call, here  # noqa: F401
+from ...conftest import Call
 
 
 @pytest.mark.parametrize("name", EVIDENCES)
-def test_every_one_runs_from_nothing(name: str, call: Call, here: Path) -> None:  # noqa: F811
+def test_every_one_runs_from_nothing(name: str, call: Call, here: Path) -> None:
     done = call("evidence", name, "--quick", "-o", "found")
     assert done.code == 0, done.err
     assert f"found/{name}.png" in done.out
@@ -24,7 +24,7 @@ def test_every_one_runs_from_nothing(name: str, call: Call, here: Path) -> None:
     assert json.loads(again.out) == value
 
 
-def test_they_are_listed(call: Call) -> None:  # noqa: F811
+def test_they_are_listed(call: Call) -> None:
     listed = call("evidence", "ls").out.splitlines()
     assert [line.split()[0] for line in listed] == [*EVIDENCES]
 
@@ -46,8 +46,8 @@ def test_they_are_listed(call: Call) -> None:  # noqa: F811
 def test_what_is_wrong_is_told_in_one_line(
     argv: list[str],
     message: str,
-    call: Call,  # noqa: F811
-    here: Path,  # noqa: F811
+    call: Call,
+    here: Path,
 ) -> None:
     done = call("evidence", *argv)
     assert done.code == 2

@@ -30,7 +30,6 @@ from w2sd_video.render.media.video import write_png
 from w2sd_video.render.record.folder import open_folder
 from w2sd_video.shapes.models import make_tokenizer
 
-from ...cli.conftest import call as call
 from ..compare.runs import jobs_of
 
 SIDE, WIDTH, LENGTH = 32, 16, 77

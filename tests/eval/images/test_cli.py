@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ...cli.conftest import Call
+from ...conftest import Call
 from ..vbench.conftest import write_clip
 from .conftest import draw, loose, rendered
 

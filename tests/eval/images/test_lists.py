@@ -13,7 +13,7 @@ from w2sd_video.eval.images.lists import PromptList
 from w2sd_video.render.errors import InputError
 
 from ... import tiny
-from ...cli.conftest import Call
+from ...conftest import Call
 
 DRAWBENCH = """Prompts,Category
 A red colored car.,Colors

@@ -1,0 +1,107 @@
+"""Options, seeds and folders that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ..conftest import Call
+from .bad import Cases, check_refusal
+
+BAD: Cases = {
+    "sweep without values": ({}, "ok.txt --sweep fps", "--sweep: must be key=v1,v2, got 'fps'"),
+    "sweep over an unknown key": (
+        {},
+        "ok.txt --sweep reflection.gpa=1,2",
+        "--sweep: reflection.gpa: unknown key, did you mean 'reflection.gap'?",
+    ),
+    "a share that is none": (
+        {},
+        "ok.txt --shard 3/2",
+        "--shard: must be I/N with I from 1 to N, got '3/2'",
+    ),
+    "set without value": ({}, "ok.txt --set fps", "--set: must be key=value, got 'fps'"),
+    "set without key": ({}, "ok.txt --set =3", "--set: must be key=value, got '=3'"),
+    "set unknown key": (
+        {},
+        "ok.txt --set guidance=2",
+        "--set: guidance: unknown key, did you mean 'guidance_scale'?",
+    ),
+    "set unknown inner key": (
+        {},
+        "ok.txt --set reflection.weak.guidence_scale=2",
+        "--set: reflection.weak.guidence_scale: unknown key,"
+        " did you mean 'reflection.weak.guidance_scale'?",
+    ),
+    "set below a value": (
+        {},
+        "ok.txt --set fps.x=2",
+        "--set: fps: must be a number, got {'x': 2}",
+    ),
+    "seed no number": (
+        {},
+        "ok.txt --seed one",
+        "--seed: seed: must be a seed or a range such as 0-4,9, got 'one'",
+    ),
+    "seed negative": (
+        {},
+        "ok.txt --seed=-3",
+        "--seed: seed: must be a seed or a range such as 0-4,9, got '-3'",
+    ),
+    "seed range backwards": ({}, "ok.txt --seed 9-4", "--seed: seed: the range 9-4 runs backwards"),
+    "too many seeds": ({}, "ok.txt --seed 0-999999999", "--seed: seed: more than 100000 seeds"),
+    "seed too large": (
+        {},
+        "ok.txt --seed 9999999999999999999",
+        "--seed: seed: seeds must be below 2**63, got 9999999999999999999",
+    ),
+    "samples no number": (
+        {},
+        "ok.txt --samples few",
+        "--samples: samples: must be a whole number, got 'few'",
+    ),
+    "no samples": (
+        {},
+        "ok.txt --samples 0",
+        "--samples: samples: must be greater than or equal to 1, got 0",
+    ),
+    "samples and several seeds": (
+        {},
+        "ok.txt --seed 0-4 --samples 2",
+        "--samples: samples: counts up from one seed, but 'seed' already lists several (0-4)",
+    ),
+    "output is a file": ({}, "ok.txt -o ok.txt", "ok.txt: can't be written to: Not a directory"),
+    "output can't be made": (
+        {},
+        "ok.txt -o /proc/nowhere",
+        "/proc/nowhere: can't be written to: No such file or directory",
+    ),
+    "unknown option": (
+        {},
+        "ok.txt --frames 3",
+        "No such option: --frames (Possible options: --samples)",
+    ),
+    "no list": ({}, "", "Missing argument 'PROMPTS', or --suite."),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_option_is_told_by_its_name(case: str, here: Path, call: Call) -> None:
+    check_refusal(BAD[case], here, call)
+
+
+def test_a_ledger_that_is_none(here: Path, call: Call) -> None:
+    Path("out/clips").mkdir(parents=True)
+    Path("out/ledger.sqlite").write_bytes(b"no database, but long enough to be read" * 40)
+    outcome = call("render", "ok.txt", "-o", "out")
+    message = (
+        "out/ledger.sqlite: can't be used as a ledger: file is not a database; move it away, and"
+        " clips that are whole are found again"
+    )
+    assert (outcome.code, outcome.err) == (2, f"error: {message}\n")
+
+
+def test_gallery_of_no_run(here: Path, call: Call) -> None:
+    message = "error: .: has no ledger.sqlite, so it is no folder of clips\n"
+    assert call("gallery", ".").err == message

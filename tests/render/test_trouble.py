@@ -20,6 +20,7 @@ from w2sd_video.render.record.standing import standing
 from w2sd_video.render.run import run
 
 from .listed import planned
+from .runs import states
 
 
 def render(jobs: list, folder: Path) -> list[str]:
@@ -29,11 +30,6 @@ def render(jobs: list, folder: Path) -> list[str]:
         found = standing(jobs, folder, ledger)
         run(found.jobs, folder, ledger, lambda step: None, lambda r: names.append(r.job.name))
     return names
-
-
-def states(folder: Path) -> dict[str, str]:
-    with Ledger(folder / "ledger.sqlite") as ledger:
-        return {row["name"]: row["state"] for row in ledger.rows()}
 
 
 def test_a_full_disk_ends_the_run(

@@ -15,6 +15,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 from w2sd_video import cli
 from w2sd_video.shapes import FOLDERS
 
+pytest.register_assert_rewrite("tests.browser", "tests.cli.bad", "tests.pages")
+
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:

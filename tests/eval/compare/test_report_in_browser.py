@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-from playwright.sync_api import sync_playwright
 from w2sd_video.eval.compare.command import write
 from w2sd_video.eval.compare.comparison import gather
 
 from w2sd_video.render.jobs.job import Job
 
+from ...browser import EVIL, check_filter, launched, needs_browser, opened, screen, shown
 from .runs import BASE, COLORS, FPS, run
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed"),
-]
+pytestmark = needs_browser
+HEADING = "h3.prompt"
 
-EVIL = "</h2><script>alert(1)</script><img src=x onerror=alert(2)> \" onload='x' ' & \u202e"
 PROMPTS = ["a red circle", EVIL, "a blue ring", "a green star"]
 GAINS = dict(zip(PROMPTS, (0.1, -0.3, 0.4, 0.0), strict=True))
 
@@ -51,31 +43,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["light", "dark"])
 def page(report: Path, browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=request.param)
-    page.heard = []
-    page.on("dialog", lambda dialog: (page.heard.append(dialog.message), dialog.dismiss()))
-    page.on("pageerror", lambda error: page.heard.append(str(error)))
-    page.on("console", lambda message: page.heard.append(message.text))
-    page.on("request", lambda asked: page.heard.append(asked.url))
-    page.goto(report.as_uri())
+    page = opened(browser, report, 1280, 900, color_scheme=request.param)
     yield page
     # The page itself and the clips in it; nothing else was asked for, and nothing said.
     others = [h for h in page.heard if h != report.as_uri() and not h.startswith("data:video/mp4")]
     assert not others
     page.close()
-
-
-def shown(page: Any) -> list[str]:
-    texts = page.locator("article:visible h3.prompt").all_inner_texts()
-    return [text.split(" seed")[0] for text in texts]
 
 
 def to_clips(page: Any) -> Any:
@@ -106,30 +85,23 @@ def test_clips_play_together_and_stop(page: Any) -> None:
 
 
 def test_what_is_looked_for_is_left(page: Any) -> None:
-    assert len(shown(page)) == 4
-    page.fill("#filter", "BLUE ring")
-    assert shown(page) == ["a blue ring"]
-    page.fill("#filter", "seed 3")
-    assert shown(page) == ["a red circle"]  # and not seed 36
-    page.fill("#filter", "nothing like it")
-    assert shown(page) == []
-    assert page.locator("#none").is_visible()
+    check_filter(page, HEADING)
 
 
 def test_pairs_are_sorted_by_gain(page: Any) -> None:
-    listed = shown(page)
+    listed = shown(page, HEADING)
     page.select_option("#sort", "aesthetic_quality")
-    assert [text[:6] for text in shown(page)] == ["a blue", "a red ", "a gree", "</h2><"]
+    assert [text[:6] for text in shown(page, HEADING)] == ["a blue", "a red ", "a gree", "</h2><"]
     first = page.locator("article").first
     assert "gain on aesthetic quality: +0.400" in first.inner_text()
     page.select_option("#direction", "-1")
-    assert shown(page)[0].startswith("</h2>")
+    assert shown(page, HEADING)[0].startswith("</h2>")
     page.select_option("#sort", "jitter")  # lower is better; what has no score comes last
-    assert [text[:6] for text in shown(page)] == ["a blue", "a red ", "</h2><", "a gree"]
+    assert [text[:6] for text in shown(page, HEADING)] == ["a blue", "a red ", "</h2><", "a gree"]
     page.select_option("#column", "1")  # where nothing differs, as listed
-    assert shown(page) == listed
+    assert shown(page, HEADING) == listed
     page.select_option("#sort", "")
-    assert shown(page) == listed
+    assert shown(page, HEADING) == listed
 
 
 def test_clips_go_on_playing_when_they_are_sorted(page: Any) -> None:
@@ -173,17 +145,17 @@ def test_what_is_seen(page: Any) -> None:
     first = to_clips(page)
     page.click("#play")
     boxes = [video.bounding_box() for video in first.locator("video").all()]
-    screen = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
+    pixels = screen(page)
     assert len({box["y"] for box in boxes}) == 1
     colors = [COLORS["plain"], COLORS["reflected"], COLORS["plain"]]
     for box, color in zip(boxes, colors, strict=True):
         x, y = round(box["x"] + box["width"] / 2), round(box["y"] + box["height"] / 5)
-        assert np.abs(screen[y - 8 : y + 8, x - 8 : x + 8] - color).max() < 12
+        assert np.abs(pixels[y - 8 : y + 8, x - 8 : x + 8] - color).max() < 12
         assert box["width"] > 150
     edges = first.locator("video").first.evaluate("v => getComputedStyle(v).imageRendering")
     assert edges == "pixelated"
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
-    assert len(np.unique(screen @ (1 << 16, 1 << 8, 1))) > 50  # no blank page
+    assert len(np.unique(pixels @ (1 << 16, 1 << 8, 1))) > 50  # no blank page
 
 
 def test_a_phone_sees_all_of_it(page: Any) -> None:

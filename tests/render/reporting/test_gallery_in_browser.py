@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from w2sd_video.render.files.clips import publish
 from w2sd_video.render.jobs.events import Cost, Result
@@ -20,14 +16,11 @@ from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.reporting.gallery import write_gallery
 from w2sd_video.render.settings.layers import Layer
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed"),
-]
+from ...browser import EVIL, check_filter, launched, needs_browser, opened, screen, shown
 
-EVIL = "</h2><script>alert(1)</script><img src=x onerror=alert(2)> \" onload='x' ' & \u202e"
+pytestmark = needs_browser
+HEADING = "h2"
+
 COLORS = {"plain": (200, 40, 40), "reflected": (40, 90, 200)}
 FRAMES, FPS = 16, 8
 
@@ -65,23 +58,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def page(folder: Path) -> Iterator[Any]:
-    with sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1100, "height": 800})
-        page.heard = []
-        page.on("dialog", lambda dialog: (page.heard.append(dialog.message), dialog.dismiss()))
-        page.on("pageerror", lambda error: page.heard.append(str(error)))
-        page.on("request", lambda request: page.heard.append(request.url))
-        page.goto((folder / "gallery.html").as_uri())
+    with launched() as browser:
+        page = opened(browser, folder / "gallery.html", 1100, 800)
         page.wait_for_function("[...document.querySelectorAll('video')].every(v => v.currentTime)")
         yield page
         assert all(heard.startswith("file://") for heard in page.heard), page.heard
-        browser.close()
-
-
-def shown(page: Any) -> list[str]:
-    texts = page.locator("article:visible h2").all_inner_texts()
-    return [text.split(" seed")[0] for text in texts]
 
 
 def test_pairs_play_together(page: Any) -> None:
@@ -102,19 +83,12 @@ def test_pairs_play_together(page: Any) -> None:
 
 
 def test_what_is_looked_for_is_left(page: Any) -> None:
-    assert len(shown(page)) == 4
-    page.fill("#filter", "BLUE ring")
-    assert shown(page) == ["a blue ring"]
-    page.fill("#filter", "seed 3")
-    assert shown(page) == ["a red circle"]  # and not seed 36
-    page.fill("#filter", "nothing like it")
-    assert shown(page) == []
-    assert page.locator("#none").is_visible()
+    check_filter(page, HEADING)
     page.fill("#filter", "")
     page.select_option("#state", "failed")
-    assert shown(page) == ["one that fails"]
+    assert shown(page, HEADING) == ["one that fails"]
     page.select_option("#state", "done")
-    assert len(shown(page)) == 3
+    assert len(shown(page, HEADING)) == 3
 
 
 def test_settings_are_there_on_demand(page: Any) -> None:
@@ -135,13 +109,13 @@ def test_the_text_of_a_prompt_is_nothing_but_text(page: Any) -> None:
 def test_what_is_seen(page: Any) -> None:
     """Plain on the left and reflected on the right, each in its color, with its caption."""
     page.click("#play")
-    screen = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
+    pixels = screen(page)
     boxes = [video.bounding_box() for video in page.locator("article").first.locator("video").all()]
     assert boxes[0]["x"] + boxes[0]["width"] < boxes[1]["x"]
     assert boxes[0]["y"] == boxes[1]["y"]
     for box, color in zip(boxes, COLORS.values(), strict=True):
         x, y = (round(box[k] + box[s] / 2) for k, s in (("x", "width"), ("y", "height")))
-        assert np.abs(screen[y - 20 : y + 20, x - 20 : x + 20] - color).max() < 12
+        assert np.abs(pixels[y - 20 : y + 20, x - 20 : x + 20] - color).max() < 12
         assert box["width"] > 150
     captions = page.locator("article").first.locator("figcaption").all_inner_texts()
     assert [caption.split("\n")[0] for caption in captions] == ["plain", "reflected, exact"]

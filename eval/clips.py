@@ -10,7 +10,6 @@ from typing import Any
 
 import av
 from w2sd_video.eval.results import digest
-from w2sd_video.eval.vbench.dimensions import LIMIT, Dimension
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.record.folder import rows
@@ -40,11 +39,6 @@ class Clip:
     @property
     def seconds(self) -> float:
         return self.frames / self.fps
-
-    @property
-    def looked_at(self) -> int:
-        """Frames that dynamic_degree looks at: eight a second, if the file has more."""
-        return len(range(0, self.frames, max(1, round(self.fps / 8))))
 
 
 def find(folder: Path) -> list[Clip]:
@@ -95,28 +89,3 @@ def _look(path: Path, prompt: str, side: str) -> Clip:
     if not frames or not fps:
         raise InputError("has no frames, or no frame rate", str(path))
     return Clip(path.stem, path, prompt, side, content, frames, fps)
-
-
-def check_lengths(clips: Iterable[Clip]) -> None:
-    """See that clips are of a length that the standard mode is made for.
-
-    Raises:
-        InputError: for the first that is too long.
-    """
-    for clip in clips:
-        if clip.seconds >= LIMIT:
-            raise InputError(
-                f"lasts {clip.seconds:.1f} s; VBench's standard mode is for clips shorter than"
-                f" {LIMIT:g} s, and longer ones belong to VBench-Long; use --mode custom to score"
-                " it all the same",
-                str(clip.path),
-            )
-
-
-def too_short(clip: Clip, dimension: Dimension) -> str:
-    """Why a dimension can't look at a clip, if so."""
-    frames = clip.looked_at if dimension.name == "dynamic_degree" else clip.frames
-    if frames >= dimension.frames:
-        return ""
-    looked = f" that it looks at, of {clip.frames}" if frames != clip.frames else ""
-    return f"{clip.path} has {frames} frames{looked}, and it needs {dimension.frames}"

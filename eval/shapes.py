@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from w2sd_video.eval.clips import Clip, find
 from w2sd_video.eval.results import Results, Score
-from w2sd_video.eval.vbench.clips import Clip, find
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.media.video import read_mp4

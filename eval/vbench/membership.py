@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from w2sd_video.eval.vbench.clips import Clip
+from w2sd_video.eval.clips import Clip
 from w2sd_video.eval.vbench.dimensions import SAMPLES, Dimension
 from w2sd_video.eval.vbench.errors import NotThere
 from w2sd_video.eval.vbench.suite import OFFICIAL, Entry, Suite

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from w2sd_video.eval.clips import Clip, find
 from w2sd_video.eval.results import Results, Score
 from w2sd_video.eval.vbench import checked, environment, process, weights
-from w2sd_video.eval.vbench.clips import Clip, check_lengths, find, too_short
 from w2sd_video.eval.vbench.dimensions import FLICKERING, STATIC, Dimension, totals
 from w2sd_video.eval.vbench.errors import EvaluationError, NotThere, Unusable
+from w2sd_video.eval.vbench.lengths import check_lengths, too_short
 from w2sd_video.eval.vbench.membership import Mode, members, still_ones
 from w2sd_video.eval.vbench.suite import entries
 

@@ -13,7 +13,7 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.media.video import write_mp4
 from w2sd_video.shapes.world import Scene, sample_clip
 
-from .vbench.conftest import write_clip
+from .noise import write_clip
 
 PROMPT = "a red circle moving left on a white background"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ...conftest import Call
-from ..vbench.conftest import write_clip
+from ..noise import write_clip
 from .conftest import draw, loose, rendered
 
 PROMPTS = ["a blue ring", "a red circle"]

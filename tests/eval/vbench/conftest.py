@@ -10,12 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 from w2sd_video.eval.vbench import environment, process
 from w2sd_video.eval.vbench.dimensions import DIMENSIONS
-
-from w2sd_video.render.media.video import write_mp4
 
 FAKE = Path(__file__).with_name("fake_runner.py")
 PROMPTS = [
@@ -27,16 +24,6 @@ PROMPTS = [
     {"prompt_en": "a dog runs", "dimension": ["temporal_style"]},
 ]
 LACKS = "ModuleNotFoundError: No module named 'detectron2'"
-
-WriteClip = Callable[..., Path]
-
-
-def write_clip(path: Path, seed: int = 0, frames: int = 4, fps: float = 8) -> Path:
-    """A small clip of noise: another one by each seed."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (frames, 16, 16, 3), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_mp4(path, pixels, fps, 12, {})
-    return path
 
 
 def make_environment(folder: Path, lacking: Sequence[str] = ()) -> Path:

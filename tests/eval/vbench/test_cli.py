@@ -15,7 +15,8 @@ from w2sd_video.eval.vbench import environment, weights
 from w2sd_video import cli
 
 from ... import tiny
-from .conftest import Fake, write_clip
+from ..noise import write_clip
+from .conftest import Fake
 
 Call = Callable[..., SimpleNamespace]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from w2sd_video.eval.vbench.clips import Clip
+from w2sd_video.eval.clips import Clip
 from w2sd_video.eval.vbench.dimensions import DIMENSIONS
 from w2sd_video.eval.vbench.errors import NotThere
 from w2sd_video.eval.vbench.membership import members, mode_of, rendered_suite, still_ones

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from w2sd_video.eval.vbench import process
 
-from .conftest import PROMPTS, is_there, wait_for, write_clip
+from ..noise import write_clip
+from .conftest import PROMPTS, is_there, wait_for
 
 VBENCH = """
 import json, os, subprocess

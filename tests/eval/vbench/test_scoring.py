@@ -16,7 +16,8 @@ from w2sd_video.eval.vbench.scoring import Report, Request, evaluate
 
 from w2sd_video.render.errors import InputError
 
-from .conftest import Fake, make_environment, write_clip
+from ..noise import write_clip
+from .conftest import Fake, make_environment
 from .fake_runner import value
 
 Evaluate = Callable[..., Report]

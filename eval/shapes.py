@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from w2sd_video.eval.clips import Clip, find
@@ -15,6 +15,9 @@ from w2sd_video.eval.results import Results, Score
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.media.video import read_mp4
+
+if TYPE_CHECKING:
+    from w2sd_video.shapes.world import Scene
 
 SOURCE = "shapes 1"
 # As the comparison names them. Of right to background 1 is all right; jitter is in pixels,
@@ -97,13 +100,13 @@ def evaluate(folder: Path, say: Callable[[str], None]) -> ShapesReport:
     return ShapesReport(len(ours), scored, len(clips) - len(ours), dict(sides))
 
 
-def _measure(clip: Clip, scene: object) -> dict[str, float]:
+def _measure(clip: Clip, scene: Scene) -> dict[str, float]:
     """By metric, without those that can't be measured on this clip."""
     from w2sd_video.shapes.score import grade, speed
 
     frames = read_mp4(clip.path).frames
     try:
-        found = asdict(grade(frames, scene))  # type: ignore[arg-type]
+        found = asdict(grade(frames, scene))
         found |= {"right": found.pop("everything"), "dynamic": speed(frames)}
     except ValueError as error:
         raise InputError(f"is no clip of the shapes world: {error}", str(clip.path)) from None

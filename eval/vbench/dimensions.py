@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from w2sd_video.render.errors import InputError, did_you_mean
@@ -66,15 +67,11 @@ class Dimension:
         return total / weight
 
 
-def _quality(name: str, **more: object) -> Dimension:
-    return Dimension(name, "quality", **more)  # type: ignore[arg-type]
-
-
-def _semantic(name: str, **more: object) -> Dimension:
-    return Dimension(name, "semantic", needs_prompt=True, **more)  # type: ignore[arg-type]
-
-
-_OBJECTS = {"own_prompts": True, "detectron": True}
+_quality = partial(Dimension, group="quality")
+_semantic = partial(Dimension, group="semantic", needs_prompt=True)
+_of_objects = partial(
+    Dimension, group="semantic", needs_prompt=True, own_prompts=True, detectron=True
+)
 DIMENSIONS = {
     dimension.name: dimension
     for dimension in (
@@ -85,11 +82,11 @@ DIMENSIONS = {
         _quality("dynamic_degree", weight=0.5, frames=3),
         _quality("aesthetic_quality"),
         _quality("imaging_quality", scale=100.0),
-        _semantic("object_class", **_OBJECTS),
-        _semantic("multiple_objects", **_OBJECTS),
+        _of_objects("object_class"),
+        _of_objects("multiple_objects"),
         _semantic("human_action"),
-        _semantic("color", may_leave_out=True, **_OBJECTS),
-        _semantic("spatial_relationship", **_OBJECTS),
+        _of_objects("color", may_leave_out=True),
+        _of_objects("spatial_relationship"),
         _semantic("scene", high=0.8222, own_prompts=True),
         _semantic("appearance_style", low=0.0009, high=0.2855, counts="frames", own_prompts=True),
         _semantic("temporal_style", high=0.364),
@@ -140,6 +137,7 @@ def totals(values: Mapping[str, float]) -> dict[str, float | None]:
         else:
             found[group] = None
     quality, semantic = found["quality"], found["semantic"]
-    whole = quality is not None and semantic is not None
-    found["total"] = (4 * quality + semantic) / 5 if whole else None  # type: ignore[operator]
+    found["total"] = None
+    if quality is not None and semantic is not None:
+        found["total"] = (4 * quality + semantic) / 5
     return found

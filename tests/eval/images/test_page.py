@@ -14,7 +14,7 @@ from w2sd_video.eval.images.scores import KINDS, NOT_OFFERED
 from w2sd_video.eval.images.weights import MODELS
 
 from ... import tiny
-from ...cli.conftest import Call
+from ...conftest import Call
 from .conftest import loose, rendered
 from .test_lists import DRAWBENCH, GENEVAL, PICK
 from .test_sets import Tiny, needs_extra

@@ -25,7 +25,7 @@ def train(
     model: Model = "unet",
     weak: Annotated[
         float, typer.Option(help="The weak partner's share of the steps.", min=0.01, max=1.0)
-    ] = 0.17,
+    ] = 0.165,
     processes: Annotated[
         int, typer.Option(help="Training processes, a thread each; 1 on a GPU.", min=1)
     ] = 2,

@@ -13,7 +13,7 @@ class Recipe:
 
     vae: Stage = Stage(steps=9500, batch=10, rate=2e-3)
     image: Stage = Stage(steps=4000, batch=32, rate=1e-3, average=0.999)
-    video: Stage = Stage(steps=8200, batch=8, rate=1e-3)
+    video: Stage = Stage(steps=6200, batch=8, rate=1e-3)
     clips: int = 10_000  # rendered and encoded once; every third shows one object
     stills: int = 16  # frames beside every batch of clips, to keep the image model alive
     caption_dropout: float = 0.1

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from w2sd_video.render.errors import InputError, did_you_mean
+from w2sd_video.shapes import FOLDERS, Kind
 
 if TYPE_CHECKING:
     from .result import Result
@@ -22,6 +23,19 @@ EVIDENCES = {
     "difference": "Gain against the size and the sign of the difference (figures 11 and 12)",
     "sweep": "The settings gap and steps, and every mode, swept",
 }
+# Of these, those whose model has weights.
+ON_MODELS: dict[Kind, dict[str, str]] = {
+    "video": {
+        "shapes-video": "Reflection on the shapes video UNet (table 12's question)",
+        "settings-video": "What to recommend there, and whether it is worth it",
+    },
+    "dit": {
+        "shapes-dit": "Reflection on the shapes video transformer",
+        "settings-dit": "What to recommend there, and whether it is worth it",
+    },
+}
+for _kind, _named in ON_MODELS.items():
+    EVIDENCES |= _named if FOLDERS[_kind].exists() else {}
 ALL = "all"
 
 

@@ -1,0 +1,10 @@
+"""Table 12's question on the embedded video transformer."""
+
+from __future__ import annotations
+
+from .result import Result
+from .video.study import run as study
+
+
+def run(seed: int, quick: bool) -> Result:
+    return study("dit", seed, quick)

@@ -1,0 +1,83 @@
+"""The plot of a test split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..measured import Measured
+from ..panels import Dot, Dots, Level, Line, Lines, Role, Row
+from .plan import BEST, EQUAL, METRICS, MIXED, WEAK, Metric, alone, reflected
+from .report import Report
+
+ROLES: dict[str, Role] = {
+    "exact": "reflected",
+    "implicit": "ideal",
+    "cached": "weak",
+    "extrapolate": "baseline",
+}
+CAPTION = (
+    "Above, what is right and how much paths jitter against evaluations, for strong alone with "
+    "more steps and for the modes on more of theirs; below, every column"
+)
+
+
+def figure(report: Report) -> list[Row]:
+    bought: tuple[Metric, ...] = ("everything", "iou", "jitter")
+    each: tuple[Metric, ...] = ("everything", "jitter")
+    return [
+        Row(
+            title=f"What evaluations buy, on the first {report.plan.grid} pairs",
+            panels=[_bought(report, metric) for metric in bought],
+        ),
+        Row(title="All columns", panels=[_each(report, metric) for metric in each]),
+    ]
+
+
+def _bought(report: Report, metric: Metric) -> Lines:
+    plan = report.plan
+    strong = [BEST, *alone(plan, report.chosen)]
+    lines = [_line(report, metric, "strong alone", strong, "strong")]
+    for mode in plan.modes:
+        labels = [reflected(mode, share) for share in plan.shares]
+        lines.append(_line(report, metric, mode, labels, ROLES[mode]))
+    return Lines(
+        title=METRICS[metric],
+        x="denoiser evaluations a clip",
+        y=METRICS[metric],
+        lines=[line for line in lines if line.x],
+    )
+
+
+def _line(report: Report, metric: Metric, name: str, labels: Iterable[str], role: Role) -> Line:
+    points: list[tuple[float, Measured]] = []
+    for label in labels:
+        one = report.found[label]
+        value = one.means(first=report.plan.grid)[metric]
+        if value is not None:
+            points.append((one.evaluations, value))
+    points.sort(key=lambda point: point[0])
+    return Line(label=name, x=[x for x, _ in points], y=[y for _, y in points], role=role)
+
+
+def _each(report: Report, metric: Metric) -> Dots:
+    values = {label: one.means()[metric] for label, one in report.found.items()}
+    level = values[EQUAL]
+    return Dots(
+        title=METRICS[metric],
+        x=f"{METRICS[metric]} (dashed: {EQUAL})",
+        dots=[
+            Dot(label=label, role=_role(report, label), value=value)
+            for label, value in values.items()
+            if value is not None
+        ],
+        levels=[Level(label=EQUAL, at=level.mean, role="strong")] if level else [],
+    )
+
+
+def _role(report: Report, label: str) -> Role:
+    column = report.found[label].column
+    if label in (WEAK, MIXED):
+        return "weak"
+    if column.partner is None:
+        return "strong"
+    return ROLES[column.mode] if column.partner == "weights" else "other"

@@ -1,0 +1,48 @@
+"""Prompts and seeds: three splits that share nothing, and nothing with training.
+
+All captions are held out from training, and each belongs to one split, so a setting is never
+chosen on a caption that it is judged on. Captions of two things that ``shapes measure`` looks at
+are left out; of one thing there are too few for that (each comes with several seeds), but noise
+is shared by nobody.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+from typing import Literal
+
+import numpy as np
+
+from w2sd_video.shapes.measure import held_out_pairs
+from w2sd_video.shapes.world import HOLD_OUT, Scene, sample_scene
+
+Pair = tuple[Scene, int]
+Split = Literal["dev", "test", "reserve"]
+
+# Of noise. ``shapes measure`` begins at 1,000,000, training at 0; a split has a million.
+FIRST: dict[Split, int] = {"dev": 2_000_000, "test": 3_000_000, "reserve": 4_000_000}
+EVERY = 10_000_000  # from one --seed to the next
+# Whose a caption is, by the rest of its checksum.
+OWNERS: tuple[Split, ...] = ("dev", "test", "test", "reserve")
+MEASURED = 512  # the most pairs of each kind that ``shapes measure`` takes unless it is told to
+
+
+def split_pairs(split: Split, count: int, seed: int = 0) -> list[Pair]:
+    """The first ``count`` pairs of a split; of one thing and of two, in turn."""
+    first = FIRST[split] + EVERY * seed
+    rngs = {things: np.random.default_rng([first, things]) for things in (1, 2)}
+    return [(_scene(rngs[1 + i % 2], 1 + i % 2, split), first + i) for i in range(count)]
+
+
+def _scene(rng: np.random.Generator, things: int, split: Split) -> Scene:
+    while True:
+        scene = sample_scene(rng, things, held_out=True)
+        owner = OWNERS[zlib.crc32(scene.caption.encode()) // HOLD_OUT % len(OWNERS)]
+        if owner == split and scene.caption not in _looked_at():
+            return scene
+
+
+@cache
+def _looked_at() -> frozenset[str]:
+    return frozenset(scene.caption for scene, _ in held_out_pairs(2, MEASURED))

@@ -1,0 +1,143 @@
+"""Samples what is not there yet, on several processes, and keeps every batch as it comes.
+
+Batches are cut by a pair's place in its split, never by what is missing, and each clip has a
+generator of its own. So neither the number of processes nor an interruption changes a result.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from .store import Row, append, read
+
+TOLD_EVERY = 60.0  # seconds
+
+
+class Costs(Protocol):
+    """What a column is asked here: denoiser evaluations of one clip."""
+
+    @property
+    def evaluations(self) -> int: ...
+
+
+C = TypeVar("C", bound=Costs)  # a column
+P = TypeVar("P")  # a pair of prompt and seed
+# Rows of these pairs, sampled in one batch. It crosses to other processes.
+Sampler = Callable[[C, list[P]], list[Row]]
+
+
+@dataclass(frozen=True)
+class Wanted(Generic[C, P]):
+    """Clips of one column."""
+
+    column: C
+    pairs: list[P]
+
+    @property
+    def evaluations(self) -> int:
+        return self.column.evaluations * len(self.pairs)
+
+
+@dataclass
+class Rendering(Generic[C, P]):
+    """Rows of what was wanted so far.
+
+    Attributes:
+        key: of a clip, see ``store.key``.
+        folder: of the JSONL files.
+        processes: how many sample; with one it is this process.
+        batch: clips that are sampled together.
+    """
+
+    sampler: Sampler[C, P]
+    key: Callable[[C, P], str]
+    folder: Path
+    processes: int
+    batch: int = 8
+    asked: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.rows = read(self.folder)
+
+    def get(self, wanted: Iterable[Wanted[C, P]]) -> None:
+        """Have rows of all these clips."""
+        work = list(self._missing([*wanted]))
+        if self.processes == 1 or len(work) < 2:
+            _work(self.sampler, work, self.folder / "0.jsonl")
+        else:
+            _on_processes(self.sampler, work, self.folder, min(self.processes, len(work)))
+        if work:
+            self.rows = read(self.folder)
+
+    def of(self, column: C, pair: P) -> Row:
+        return self.rows[self.key(column, pair)]
+
+    @property
+    def effort(self) -> tuple[int, float, float]:
+        """Clips that were asked for, their evaluations, and seconds of processor time."""
+        rows = [self.rows[key] for key in self.asked]
+        return len(rows), sum(row.evaluations for row in rows), sum(row.seconds for row in rows)
+
+    def _missing(self, wanted: list[Wanted[C, P]]) -> Iterator[Wanted[C, P]]:
+        """Batches of which a clip is missing, each once, the dearest first: so that all
+        processes end at about the same time."""
+        self.asked |= {self.key(one.column, pair) for one in wanted for pair in one.pairs}
+        batches = {
+            self.key(one.column, one.pairs[i]): Wanted(one.column, one.pairs[i : i + self.batch])
+            for one in sorted(wanted, key=lambda one: len(one.pairs))
+            for i in range(0, len(one.pairs), self.batch)
+        }
+        for batch in sorted(batches.values(), key=lambda one: -one.evaluations):
+            if any(self.key(batch.column, pair) not in self.rows for pair in batch.pairs):
+                yield batch
+
+
+def _on_processes(
+    sampler: Sampler[Any, Any], work: list[Wanted[Any, Any]], folder: Path, count: int
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(
+            target=_alone, args=(sampler, work[i::count], folder / f"{i}.jsonl"), daemon=True
+        )
+        for i in range(count)
+    ]
+    try:
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join()
+    finally:
+        for process in processes:
+            if process.pid is not None and process.is_alive():
+                process.terminate()
+    failed = [process.exitcode for process in processes if process.exitcode != 0]
+    if failed:
+        raise RuntimeError(f"{len(failed)} of {count} sampling processes failed, see above")
+
+
+def _alone(sampler: Sampler[C, P], work: list[Wanted[C, P]], file: Path) -> None:
+    """In a process of its own: one thread, since there is a process for each core."""
+    import torch
+
+    torch.set_num_threads(1)
+    _work(sampler, work, file)
+
+
+def _work(sampler: Sampler[C, P], work: list[Wanted[C, P]], file: Path) -> None:
+    total, done = sum(batch.evaluations for batch in work), 0
+    began = told = time.monotonic()
+    for batch in work:
+        append(file, sampler(batch.column, batch.pairs))
+        done += batch.evaluations
+        now = time.monotonic()
+        if now - told > TOLD_EVERY and file.name == "0.jsonl":
+            left = (now - began) * (total - done) / done
+            print(f"  {done / total:.0%}, {left / 60:.0f} min left", file=sys.stderr, flush=True)
+            told = now

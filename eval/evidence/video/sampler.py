@@ -1,0 +1,111 @@
+"""Samples clips as a column says, and measures them."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from w2sd_video.shapes import Kind
+from w2sd_video.shapes.score import speed
+from w2sd_video.shapes.world import Scene
+
+from .columns import Column
+from .ideal import Clip, iou, nearest, psnr
+from .pairs import Pair
+from .rendering import Rendering, Wanted
+from .store import Row, key
+
+Videos = Rendering[Column, Pair]
+Clips = Wanted[Column, Pair]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The embedded models, in bfloat16 where the layers allow.
+
+    Attributes:
+        fingerprint: of the models, for the rows' keys.
+    """
+
+    kind: Kind
+    fingerprint: str
+
+    def __call__(self, column: Column, pairs: list[Pair]) -> list[Row]:
+        from w2sd_video.shapes.loss import bf16
+        from w2sd_video.shapes.measure import grade_pipeline
+
+        from . import models
+
+        pipe = _Recorded(models.pipeline(self.kind, column.model))
+        began = time.process_time()
+        with bf16("cpu"):
+            graded = grade_pipeline(
+                pipe,
+                pairs,
+                kind=self.kind,
+                guidance_scale=column.guidance,
+                num_inference_steps=column.steps,
+                batch=len(pairs),
+                reflection=column.reflection(lambda p: models.denoiser(self.kind, p)),
+            )
+            grades = [asdict(grade) for grade in graded]
+        scales = pipe.guidance(column, len(pairs))
+        values = [
+            grade | more(clip, pair[0]) | {"guidance": scale}
+            for grade, clip, pair, scale in zip(grades, pipe.clips, pairs, scales, strict=True)
+        ]
+        seconds = (time.process_time() - began) / len(pairs)
+        return [
+            Row(
+                key=key(self.fingerprint, column, (scene, seed)),
+                column=asdict(column),
+                prompt=scene.caption,
+                seed=seed,
+                values={name: round(v, 5) if math.isfinite(v) else None for name, v in own.items()},
+                evaluations=pipe.run.evaluations / len(pairs),
+                seconds=round(seconds, 3),
+            )
+            for (scene, seed), own in zip(pairs, values, strict=True)
+        ]
+
+
+def more(clip: Clip, scene: Scene) -> dict[str, float]:
+    """What the world's own grades leave out."""
+    ideal = nearest(clip, scene)
+    return {
+        "dynamic": speed(clip),
+        "psnr": psnr(clip, ideal),
+        "iou": iou(clip, ideal, scene),
+    }
+
+
+@dataclass
+class _Recorded:
+    """A pipeline that keeps the clips it makes."""
+
+    pipe: Any
+    clips: list[Clip] = field(default_factory=list)
+
+    def __call__(self, **call: Any) -> Any:
+        made = self.pipe(**call)
+        self.clips += [np.rint(clip * 255).astype(np.uint8) for clip in made.frames]
+        return made
+
+    @property
+    def run(self) -> Any:
+        return self.pipe.run
+
+    def guidance(self, column: Column, count: int) -> list[float]:
+        """Effective, a mean over steps; of plain sampling it is the scale. NaN where a
+        reflection has not evaluated what it is reckoned from."""
+        import torch
+
+        if column.partner is None:
+            return [column.guidance] * count
+        logged = self.run.guidance
+        means: list[float] = torch.stack(logged).float().mean(0).tolist() if logged else []
+        return means or [math.nan] * count

@@ -1,0 +1,87 @@
+"""Measured clips, a line of JSON each: an interrupted run goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from w2sd_video.shapes import FOLDERS, Kind, score, world
+
+from .pairs import Pair
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# Of what is measured, and how clips are sampled. Raise it when either changes.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip.
+
+    Attributes:
+        values: by metric; None where there is nothing to measure.
+        evaluations: denoiser samples that were counted while it was sampled.
+        seconds: of processor time, a batch's shared out evenly.
+    """
+
+    key: str
+    column: dict[str, Any]
+    prompt: str
+    seed: int
+    values: dict[str, float | None]
+    evaluations: float
+    seconds: float
+
+
+def key(models: str, column: DataclassInstance, pair: Pair) -> str:
+    """Of all that a clip and its measurements depend on.
+
+    Args:
+        models: see ``fingerprint``.
+        column: how it is sampled, all of it.
+    """
+    told = json.dumps([VERSION, models, asdict(column), pair[0].caption, pair[1]], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:20]
+
+
+@cache
+def fingerprint(kind: Kind) -> str:
+    """Of the shipped weights, strong and weak, and of the code that grades clips."""
+    digest = hashlib.sha256()
+    code = [Path(str(module.__file__)) for module in (score, world)]
+    for file in [*sorted(FOLDERS[kind].rglob("*")), *code]:
+        if file.is_file():
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def read(folder: Path) -> dict[str, Row]:
+    """All rows in a folder, by key; of two with one key the later.
+
+    Each process writes to a file of its own.
+    """
+    rows = {}
+    for file in sorted(folder.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            try:
+                row = Row(**json.loads(line))
+            except (ValueError, TypeError):
+                continue  # the end of a process that was killed
+            rows[row.key] = row
+    return rows
+
+
+def append(file: Path, rows: Iterable[Row]) -> None:
+    """Write rows behind those that are there, in one go."""
+    text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    torn = file.exists() and not file.read_bytes().endswith(b"\n")
+    with file.open("a", encoding="utf-8") as out:
+        out.write("\n" * torn + text)

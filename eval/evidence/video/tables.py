@@ -1,0 +1,70 @@
+"""The tables of a test split."""
+
+from __future__ import annotations
+
+import math
+
+from ..measured import Measured
+from ..result import Table
+from .outcomes import Test, measured
+from .plan import LARGE, METRICS, PRIMARY
+from .report import LEVEL, Report
+
+NOTHING = "–"  # where no clip has anything to measure
+
+
+def tables(report: Report) -> list[Table]:
+    return [_means(report), _differences(report), _by_things(report)]
+
+
+def _means(report: Report) -> Table:
+    rows: list[tuple[str, list[Measured | str]]] = [
+        (
+            label,
+            [
+                str(len(one.pairs)),
+                f"{one.evaluations:g}",
+                f"{one.column.guidance:g}",
+                NOTHING if math.isnan(one.guidance) else f"{one.guidance:.2f}",
+                *(value or NOTHING for value in one.means().values()),
+            ],
+        )
+        for label, one in report.found.items()
+    ]
+    return Table(
+        note="Means over pairs, half of them of one thing and half of two.",
+        columns=["pairs", "evaluations", "guidance", "effective guidance", *METRICS.values()],
+        rows=rows,
+    )
+
+
+def _differences(report: Report) -> Table:
+    def cell(label: str, against: str, metric: object) -> str:
+        test = Test(label, against, metric)  # type: ignore[arg-type]
+        paired = report.differences.of(test)
+        return f"{measured(paired)}{'*' * (report.p_listed[test] < LEVEL)}" if paired.n else NOTHING
+
+    return Table(
+        note="Reflected − strong alone at as many evaluations (or the next more there is), at the "
+        "guidance that is best for that; paired, ± 95 %. * p < .05 after Holm, over all "
+        "of this table.",
+        columns=["against", *METRICS.values()],
+        rows=[
+            (label, [against, *(cell(label, against, metric) for metric in METRICS)])
+            for label, against in report.against.items()
+        ],
+    )
+
+
+def _by_things(report: Report) -> Table:
+    return Table(
+        note="All right, by the number of things in a prompt.",
+        columns=["one thing", "two things"],
+        rows=[
+            (
+                label,
+                [report.found[label].means(things=n)[PRIMARY] or NOTHING for n in (1, 2)],
+            )
+            for label in LARGE
+        ],
+    )

@@ -1,0 +1,77 @@
+"""The embedded models as sampler: what is counted, and what partners are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import UNetMotionModel
+from w2sd_video.eval.evidence.video.columns import Column, plain_with
+from w2sd_video.eval.evidence.video.models import still
+from w2sd_video.eval.evidence.video.pairs import split_pairs
+from w2sd_video.eval.evidence.video.sampler import Embedded
+from w2sd_video.eval.evidence.video.store import Row
+
+from w2sd_video.shapes import models
+from w2sd_video.shapes.world import FRAMES
+
+from ....conftest import needs_weights
+
+STEPS = 3
+PAIRS = split_pairs("dev", 2)
+EXACT = Column(STEPS, 2.5, partner="weights", share=0.67)
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Embedded:
+    return Embedded("video", "as shipped")
+
+
+@pytest.fixture(scope="module")
+def plain(embedded: Embedded) -> list[Row]:
+    return embedded(Column(STEPS, 2.5), PAIRS)
+
+
+@needs_weights
+def test_equal_evaluations_are_equal_as_counted(embedded: Embedded) -> None:
+    reflected = embedded(EXACT, PAIRS)
+    alone = embedded(plain_with(EXACT.evaluations, 2.5), PAIRS)
+    for a, b in zip(reflected, alone, strict=True):
+        assert a.evaluations == EXACT.evaluations
+        assert b.evaluations == pytest.approx(a.evaluations, rel=0.02)
+        assert a.values["guidance"] != 2.5  # as logged
+        assert b.values["guidance"] == 2.5
+        assert 5 < a.values["psnr"] < 40
+        assert 0 <= a.values["iou"] <= 1
+
+
+@needs_weights
+def test_with_weak_as_strong_there_is_about_no_difference(
+    embedded: Embedded, plain: list[Row]
+) -> None:
+    same = embedded(Column(STEPS, 2.5, partner="self", mode="implicit"), PAIRS)
+    for a, b in zip(same, plain, strict=True):
+        assert a.key != b.key
+        assert a.values["everything"] == b.values["everything"]
+        assert a.values["psnr"] == pytest.approx(b.values["psnr"], abs=0.1)
+        assert a.values["iou"] == pytest.approx(b.values["iou"], abs=0.01)
+        assert a.values["guidance"] == pytest.approx(2.5, abs=0.02)
+
+
+def test_frames_of_the_still_partner_do_not_see_each_other() -> None:
+    torch.manual_seed(0)
+    moving = UNetMotionModel.from_unet2d(models.make_unet(), models.make_motion_adapter())
+    x = torch.randn(1, models.LATENT_CHANNELS, FRAMES, models.LATENT_SIZE, models.LATENT_SIZE)
+    text = torch.randn(FRAMES, models.TEXT_LENGTH, models.TEXT_WIDTH)
+    changed = x.clone()
+    changed[:, :, 0] += 1.0
+
+    def moved_by(unet: UNetMotionModel) -> list[float]:
+        """How far each frame's output goes when the first frame changes."""
+        with torch.no_grad():
+            out, other = (unet(given, 500, text).sample for given in (x, changed))
+        return (other - out).abs().amax(dim=(0, 1, 3, 4)).tolist()
+
+    assert min(moved_by(moving)[1:]) > 0
+    alone = moved_by(still(moving))
+    assert alone[0] > 0
+    assert max(alone[1:]) == pytest.approx(0, abs=1e-5)

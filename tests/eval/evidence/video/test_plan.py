@@ -1,0 +1,80 @@
+"""What is compared with what: equal evaluations are equal, and every claim can be refuted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from w2sd_video.eval.evidence.measured import Measured
+from w2sd_video.eval.evidence.result import REFUTED, Claim
+from w2sd_video.eval.evidence.video.columns import PARTNERS, Column, Partner, plain_with
+from w2sd_video.eval.evidence.video.plan import (
+    CLAIMS,
+    EQUAL,
+    FULL,
+    PRIMARY,
+    REFLECTED,
+    STRONG,
+    Chosen,
+    Held,
+    columns,
+)
+
+CHOSEN = Chosen(strong=2.5, equal=1.5, reflected=2.5, effective=3.2)
+
+
+@pytest.mark.parametrize("partner", PARTNERS)
+@pytest.mark.parametrize("mode", FULL.modes)
+@pytest.mark.parametrize("share", FULL.shares)
+@pytest.mark.parametrize("guidance", [1.5, 2.5])
+def test_strong_alone_takes_as_many_evaluations(
+    partner: Partner, mode: str, share: float, guidance: float
+) -> None:
+    reflected = Column(12, 2.5, partner=partner, mode=mode, share=share)  # type: ignore[arg-type]
+    alone = plain_with(reflected.evaluations, guidance)
+    # To a step; of the primary comparison and its grid exactly.
+    assert abs(alone.evaluations - reflected.evaluations) <= (1 if partner != "weights" else 0)
+
+
+def test_the_test_s_columns_are_as_planned() -> None:
+    found = columns(FULL, CHOSEN)
+    assert found[REFLECTED] == Column(12, 2.5, partner="weights", mode="exact", share=0.5)
+    assert found[EQUAL] == Column(24, 1.5)
+    assert found[STRONG] == replace(found[REFLECTED], partner=None, share=1.0)
+    assert found["strong, matched guidance"] == Column(24, 3.2)
+    assert [label for label in found if label.startswith("strong, 3")] == ["strong, 36 steps"]
+    assert len({*found.values()}) >= len(found) - 1  # strong may be at its best as it is
+    reflected = [one for one in found.values() if one.partner == "weights"]
+    assert len(reflected) == len(FULL.modes) * len(FULL.shares)
+
+
+def test_strong_without_guidance_has_twice_the_steps() -> None:
+    assert plain_with(48, 1.0) == Column(48, 1.0)
+
+
+def test_the_primary_claim_is_the_first() -> None:
+    first = CLAIMS[0]
+    assert (first.a, first.b, first.by, first.things) == (REFLECTED, EQUAL, PRIMARY, None)
+    assert (first.expected, first.bound) == ("above", 0)
+
+
+@pytest.mark.parametrize("held", CLAIMS, ids=lambda held: held.text[:40])
+def test_every_claim_is_of_columns_that_are_sampled_and_can_be_refuted(held: Held) -> None:
+    assert {held.a, held.b} <= {*columns(FULL, CHOSEN)}
+    assert held.a != held.b
+    far = {"above": -9.0, "below": 9.0, "within": 9.0}[held.expected]
+    claim = Claim(
+        text=held.text,
+        row="",
+        measured=Measured(values=[], mean=far, low=far - 0.1, high=far + 0.1),
+        expected=held.expected,
+        bound=held.bound,
+    )
+    assert claim.verdict == REFUTED
+    assert claim.refuted_by
+
+
+def test_the_sizes_are_those_that_were_asked_for() -> None:
+    assert FULL.test >= 512
+    assert FULL.shares == (0.25, 0.5, 1.0)
+    assert {*FULL.modes} == {"exact", "implicit", "cached", "extrapolate"}

@@ -14,10 +14,14 @@ from .columns import Model, Partner
 @cache
 def pipeline(kind: Kind, model: Model) -> Any:
     """The pipeline that samples, with ``reflection=``."""
+    import diffusers
+    import transformers
     from w2sd_video.pipelines import as_reflecting
 
     from w2sd_video.shapes import load_pipeline
 
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
     if model == "weak denoiser":
         strong = pipeline(kind, "strong")
         parts = strong.components | {_place(strong): denoiser(kind, "weights")}

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from w2sd_video.render.quiet import quiet
+
 from .store import Row, append, read
 
 TOLD_EVERY = 60.0  # seconds
@@ -124,6 +126,7 @@ def _on_processes(
 
 def _alone(sampler: Sampler[C, P], work: list[Wanted[C, P]], file: Path) -> None:
     """In a process of its own: one thread, since there is a process for each core."""
+    quiet()
     import torch
 
     torch.set_num_threads(1)

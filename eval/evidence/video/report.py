@@ -41,17 +41,16 @@ class Report:
 
     def remarks(self) -> list[str]:
         """What a reader of the claims alone would not see."""
-        lost = [
-            f"“{held.text}”"
-            for held, claim in self._told
-            if claim.verdict == HOLDS and self.p.get(_test(held), 0.0) >= LEVEL
-        ]
-        told = [
-            f"Held by their own intervals, but no longer with Holm's correction for the "
-            f"{len(self.p) - 1} secondary claims of more or less: {', '.join(lost)}."
-            if lost
-            else "What holds does so with Holm's correction for the secondary claims, too."
-        ]
+        holding = [held for held, claim in self._told if self._holds(held, claim)]
+        lost = [f"“{held.text}”" for held in holding if self.p[_test(held)] >= LEVEL]
+        told = []
+        if lost:
+            told.append(
+                "Held by their own intervals, but not with Holm's correction for all "
+                f"{len(self.p) - 1} secondary claims of more or less: {', '.join(lost)}."
+            )
+        elif holding:
+            told.append("What holds does so with Holm's correction for the secondary claims, too.")
         ends = {
             name: guidance
             for name, guidance in (
@@ -68,6 +67,10 @@ class Report:
                 + "."
             )
         return told
+
+    def _holds(self, held: Held, claim: Claim) -> bool:
+        """Whether it does, and is one of more or less, which has a p."""
+        return claim.verdict == HOLDS and _test(held) in self.p
 
     def _as_dear(self, reflected: Found) -> str:
         """Strong alone at as many evaluations; where there is none, at the next more."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
-from diffusers import UNetMotionModel
+from diffusers import LattePipeline, UNetMotionModel
+from w2sd_video.eval.evidence.video import models as loaded
 from w2sd_video.eval.evidence.video.columns import Column, plain_with
 from w2sd_video.eval.evidence.video.models import still
 from w2sd_video.eval.evidence.video.pairs import split_pairs
 from w2sd_video.eval.evidence.video.sampler import Embedded
 from w2sd_video.eval.evidence.video.store import Row
 
-from w2sd_video.shapes import models
+from w2sd_video import shapes
+from w2sd_video.shapes import dit, models
 from w2sd_video.shapes.world import FRAMES
 
 from ....conftest import needs_weights
@@ -57,18 +61,56 @@ def test_with_weak_as_strong_there_is_about_no_difference(
         assert a.values["guidance"] == pytest.approx(2.5, abs=0.02)
 
 
-def test_frames_of_the_still_partner_do_not_see_each_other() -> None:
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A transformer where there are no weights of one yet."""
+
+    def load_pipeline(kind: str, *, weak: bool = False) -> LattePipeline:
+        parts = dit.VideoDit(dit.DitRecipe(), int(weak), torch.device("cpu"))
+        return LattePipeline(
+            parts.tokenizer,
+            parts.text_encoder,
+            models.make_vae(),
+            parts.transformer,
+            parts.scheduler,
+        )
+
+    monkeypatch.setattr(shapes, "load_pipeline", load_pipeline)
+    yield
+    loaded.pipeline.cache_clear()
+    loaded.denoiser.cache_clear()
+
+
+def test_the_transformer_is_sampled_by_the_same_code(untrained: None) -> None:
+    embedded = Embedded("dit", "untrained")
+    for partner in ("weights", "guidance", "still"):
+        [row] = embedded(Column(2, 2.5, partner=partner, share=0.5), PAIRS[:1])
+        assert row.evaluations == Column(2, 2.5, partner=partner, share=0.5).evaluations
+        assert row.values["guidance"] is not None
+    [row] = embedded(Column(2, 2.5, model="weak denoiser"), PAIRS[:1])
+    assert row.evaluations == 4
+
+
+@pytest.mark.parametrize("kind", ["video", "dit"])
+def test_frames_of_the_still_partner_do_not_see_each_other(kind: str) -> None:
     torch.manual_seed(0)
-    moving = UNetMotionModel.from_unet2d(models.make_unet(), models.make_motion_adapter())
+    if kind == "video":
+        moving = UNetMotionModel.from_unet2d(models.make_unet(), models.make_motion_adapter())
+        text = torch.randn(FRAMES, models.TEXT_LENGTH, models.TEXT_WIDTH)
+    else:
+        moving = dit.make_transformer()
+        text = torch.randn(1, 4, dit.TEXT_WIDTH)
     x = torch.randn(1, models.LATENT_CHANNELS, FRAMES, models.LATENT_SIZE, models.LATENT_SIZE)
-    text = torch.randn(FRAMES, models.TEXT_LENGTH, models.TEXT_WIDTH)
     changed = x.clone()
     changed[:, :, 0] += 1.0
 
-    def moved_by(unet: UNetMotionModel) -> list[float]:
+    def moved_by(denoiser: torch.nn.Module) -> list[float]:
         """How far each frame's output goes when the first frame changes."""
         with torch.no_grad():
-            out, other = (unet(given, 500, text).sample for given in (x, changed))
+            out, other = (
+                denoiser(given, torch.tensor([500]), encoder_hidden_states=text).sample
+                for given in (x, changed)
+            )
         return (other - out).abs().amax(dim=(0, 1, 3, 4)).tolist()
 
     assert min(moved_by(moving)[1:]) > 0

@@ -15,6 +15,9 @@ from w2sd_video.eval.evidence.video.pairs import FIRST, split_pairs
 from w2sd_video.eval.evidence.video.plan import FULL
 from w2sd_video.eval.evidence.video.search import Search
 
+from w2sd_video.render.errors import InputError
+from w2sd_video.shapes import FOLDERS
+
 from .pretend import Pretend, rendering
 
 PLAN = replace(FULL, dev=48, test=64, grid=16)
@@ -88,3 +91,13 @@ def test_settings_are_judged_on_a_split_of_their_own(tmp_path: Path) -> None:
 def test_where_no_settings_win_it_is_said(tmp_path: Path) -> None:
     result = settings.result("video", SEARCH, rendering(tmp_path, Pretend()), seed=0)
     assert result.remarks[0].startswith("None of them beats the strong model alone")
+
+
+def test_a_model_without_weights_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FOLDERS, "dit", tmp_path / "none")
+    for run in (study.run, settings.run):
+        with pytest.raises(InputError, match="no weights of the shapes model 'dit'") as refused:
+            run("dit", seed=0, quick=True)
+        assert "\n" not in str(refused.value)

@@ -118,7 +118,7 @@ def _fault(place: Path, model: Model, allow_pickle: bool) -> str:
     if model.config and not (place / "config.json").is_file():
         return "has no config.json"
     if model.tokenizer and not any(all((place / f).is_file() for f in t) for t in TOKENIZER):
-        return "has no tokenizer.json, and no vocab.json with merges.txt"
+        return "has no tokenizer.json, and no vocab.json with merges.txt (any CLIP's will do)"
     if any(place.glob("*.safetensors")):
         lacking = [file.name for file in files(place) if not file.is_file()]
         return f"has no {lacking[0]}" if lacking else ""

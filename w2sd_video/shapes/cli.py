@@ -113,7 +113,8 @@ def measure(
                 done=lambda count: typer.echo(f"{count}/{pairs}", err=True),
             )
             means = summary(grades)
-    measured = {name: round(value, 4) for name, value in means.items()}
+    # Of a single frame motion can't be measured, and JSON has no NaN.
+    measured = {name: round(value, 4) if value == value else None for name, value in means.items()}
     asked: dict[str, object] = {"kind": kind, "weak": weak, "objects": objects, "pairs": pairs}
     asked |= {"guidance": guidance, "steps": steps}
     typer.echo(json.dumps({**asked, **measured}))

@@ -23,6 +23,7 @@ ELSEWHERE = (
     "w2sd-video shapes restore",
     "w2sd-video vbench",
     "w2sd-video eval",
+    "w2sd-video compare renders/drawbench",  # tests/eval/images/test_page.py
     "render --suite",
     "python -m benchmarks --keep",
 )

@@ -80,7 +80,10 @@ class Paths(Strict):
 
 
 class Cloud(Strict):
-    """Samples in the plane, some with their trajectories, and a text at each place named."""
+    """Samples in the plane, some with their trajectories, and a text at each place named.
+
+    ``limits`` are left, right, bottom and top of what is shown.
+    """
 
     kind: Literal["cloud"] = "cloud"
     title: str
@@ -88,6 +91,7 @@ class Cloud(Strict):
     points: list[Point]
     paths: list[list[Point]]
     places: list[tuple[Point, str]]
+    limits: tuple[float, float, float, float] = (-6.0, 6.0, -4.5, 7.0)
 
 
 Panel = Annotated[Lines | Dots | Paths | Cloud, Field(discriminator="kind")]

@@ -121,7 +121,7 @@ def _dots(ax: Any, panel: Dots, first: bool) -> None:
     ax.set_yticks([*rows], [dot.label for dot in panel.dots])
     ax.tick_params(axis="y", length=0)
     ax.invert_yaxis()
-    reach = max(dot.value.high or dot.value.mean for dot in panel.dots)
+    reach = max(dot.value.high or dot.value.mean for dot in panel.dots) or 1.0
     ax.set_xlim(0, 1.18 * reach)
     ax.set_xlabel(panel.x)
     for level in panel.levels:
@@ -158,7 +158,8 @@ def _cloud(ax: Any, panel: Cloud, first: bool) -> None:
             text, (x, y), xytext=(0, 19), textcoords="offset points", ha="center",
             va="center", fontsize=10, fontweight="bold", color="black",
         )  # fmt: skip
-    ax.set(xlim=(-6, 6), ylim=(-4.5, 7), aspect="equal", xticks=[], yticks=[])
+    left, right, bottom, top = panel.limits
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set_visible(False)
 

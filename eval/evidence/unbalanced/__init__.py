@@ -1,0 +1,1 @@
+"""Image models trained from nothing on pictures of which one shape is rare, and their classes."""

@@ -1,0 +1,77 @@
+"""What is claimed of the rare class: made-up histograms make it hold, and refute it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from w2sd_video.eval.evidence import imbalance
+from w2sd_video.eval.evidence.result import HOLDS, REFUTED, Result
+from w2sd_video.eval.evidence.unbalanced.classes import NOTHING
+from w2sd_video.eval.evidence.unbalanced.experiment import Repetition, Sampled
+from w2sd_video.eval.evidence.unbalanced.measures import off
+from w2sd_video.eval.evidence.unbalanced.pictures import KINDS, RARE
+from w2sd_video.eval.evidence.unbalanced.settings import SETTINGS
+
+from w2sd_video.shapes.world import SHAPES
+
+
+def shares(rare: float, nothing: float = 0.0) -> np.ndarray:
+    found = np.zeros(NOTHING + 1)
+    for kind in KINDS:
+        found[SHAPES.index(kind)] = (1 - rare - nothing) / 2
+    found[SHAPES.index(RARE)] = rare
+    found[NOTHING] = nothing
+    return found
+
+
+def sampled(rare: float, outlines: float = 0.9) -> Sampled:
+    features = np.random.default_rng(0).random((20, len(SHAPES)))
+    return Sampled(60, shares(rare), outlines, 1 / 3 - rare, features)
+
+
+def result(rare: dict[str, float]) -> Result:
+    repetitions: list[Repetition] = [
+        {s.label: sampled(rare.get(s.label, 0.1) + wobble) for s in SETTINGS}
+        for wobble in (0.0, 0.001, -0.001)
+    ]
+    return imbalance.result(repetitions, imbalance.FULL)
+
+
+def verdict(made: Result, text: str) -> str:
+    [claim] = [claim for claim in made.claims if claim.text.startswith(text)]
+    return claim.verdict
+
+
+def test_how_far_a_histogram_is_off() -> None:
+    assert off(shares(1 / 3)) == pytest.approx(0.0)
+    assert off(shares(0.1)) == pytest.approx(1 / 3 - 0.1)
+    assert off(shares(0.4)) == pytest.approx(0.4 - 1 / 3)
+    assert off(shares(0.3, nothing=0.1)) == pytest.approx(0.1)  # what shows nothing is off, too
+
+
+def test_claims_hold_where_the_rare_class_comes_back() -> None:
+    made = result({"reflected": 0.28, "reflected, half of the steps": 0.2, "reversed": 0.01,
+                   "extrapolate": 0.25, "balanced data": 1 / 3})  # fmt: skip
+    for text in ("The rare class", "The histogram is nearer", "So are", "More steps", "Half",
+                 "The pair reversed", "A weak model trained", "Shapes stay",
+                 "It beats"):  # fmt: skip
+        assert verdict(made, text) == HOLDS, text
+    assert verdict(made, "The histogram is as good") == REFUTED
+
+
+def test_claims_are_refuted_where_nothing_changes_or_the_pair_overshoots() -> None:
+    made = result({})
+    for text in ("The rare class", "The histogram is nearer", "So are", "More steps", "Half",
+                 "The pair reversed", "It beats"):  # fmt: skip
+        assert verdict(made, text) == REFUTED, text
+    over = result({"reflected": 0.9})
+    assert verdict(over, "The rare class") == HOLDS
+    assert verdict(over, "The histogram is nearer") == REFUTED
+
+
+def test_the_table_and_the_plot_tell_every_setting_and_set() -> None:
+    made = result({"reflected": 0.3})
+    rows = dict(made.tables[0].rows)
+    assert [*rows] == [setting.label for setting in SETTINGS]
+    assert str(rows["reflected"][2]).startswith("0.300")
+    assert [len(row.panels) for row in made.figure] == [5, 5, 2]

@@ -22,9 +22,16 @@ EVIDENCES = {
     "gaussians-2d": "Three Gaussians in the plane, weak to ideal (figure 5)",
     "difference": "Gain against the size and the sign of the difference (figures 11 and 12)",
     "sweep": "The settings gap and steps, and every mode, swept",
+    "imbalance": "Image models of data with a rare class (figures 6 and 7)",
 }
 # Of these, those whose model has weights.
 ON_MODELS: dict[Kind, dict[str, str]] = {
+    "moe": {"experts": "A mixture of experts and its own worst ones (table 3)"},
+    "image": {
+        "captions": "Raw and refined captions (table 5)",
+        "addition": "Weights, guidance, and both: do gains add up? (table 6)",
+        "cost": "Quality against evaluations and seconds, plainly and by mode (figure 13)",
+    },
     "video": {
         "shapes-video": "Reflection on the shapes video UNet (table 12's question)",
         "settings-video": "What to recommend there, and whether it is worth it",
@@ -34,8 +41,12 @@ ON_MODELS: dict[Kind, dict[str, str]] = {
         "settings-dit": "What to recommend there, and whether it is worth it",
     },
 }
+MISSING: dict[str, Kind] = {}  # those whose model has none, and that model
 for _kind, _named in ON_MODELS.items():
-    EVIDENCES |= _named if FOLDERS[_kind].exists() else {}
+    if FOLDERS[_kind].exists():
+        EVIDENCES |= _named
+    else:
+        MISSING |= dict.fromkeys(_named, _kind)
 ALL = "all"
 
 
@@ -62,9 +73,15 @@ def chosen(names: list[str]) -> list[str]:
     """Of the names asked for, those that are meant, in the page's order.
 
     Raises:
-        InputError: for a name that is not known.
+        InputError: for a name that is not known, or whose model has no weights.
     """
     for name in names:
+        if name in MISSING:
+            kind = MISSING[name]
+            raise InputError(
+                f"{name} needs weights of the shapes model '{kind}', and this version has none; "
+                f"w2sd-video shapes train FOLDER --model {kind} makes them"
+            )
         if name != ALL and name not in EVIDENCES:
             near = did_you_mean(name, [*EVIDENCES, ALL, "ls"])
             raise InputError(f"unknown evidence '{name}'{near} ({', '.join(EVIDENCES)}, {ALL})")

@@ -1,0 +1,1 @@
+"""What the evidences on single frames share: captions, ways to sample, and what came of them."""

@@ -6,10 +6,19 @@ from typing import NamedTuple
 
 from w2sd_video.core.reflection import MODES, Mode
 
-from .measured import Measured
-from .panels import Line, Lines, Role, Row
+from .panels import Role, Row
 from .result import Claim, Result
-from .stills.outcomes import METRICS, Held, Metric, Outcomes
+from .stills.curves import Curves, panel, told
+from .stills.outcomes import (
+    DRAWN,
+    METRICS,
+    TOLD,
+    Held,
+    Outcomes,
+    Ways,
+    corrected,
+    measured,
+)
 from .stills.prompts import pairs
 from .stills.study import sampled
 from .stills.ways import Partner, Way
@@ -18,17 +27,20 @@ from .stills.ways import Partner, Way
 class Size(NamedTuple):
     """``pairs`` of a caption and noise; steps of ``plain`` sampling and of every mode.
 
-    Three times and twice the ``reflected`` ones are among the plain: as many evaluations.
+    Claims are about the ``judged`` ones of the latter. Three times and twice these are among
+    the plain: as many evaluations. ``usual`` is the guidance that strong alone is best at.
     """
 
     pairs: int
     plain: tuple[int, ...]
     reflected: tuple[int, ...]
-    guidance: float = 2.5
+    judged: tuple[int, ...]
+    usual: float = 2.5
+    guidances: tuple[float, ...] = (2.5, 1.0)
 
 
-FULL = Size(96, (5, 10, 15, 20, 30, 40, 60, 80, 120), (5, 10, 20, 40))
-QUICK = Size(2, (2, 4, 6), (2,))
+FULL = Size(128, (5, 10, 15, 20, 30, 40, 60, 80, 120), (5, 10, 20, 40), (5, 20))
+QUICK = Size(2, (2, 4, 6), (2,), (2,))
 ROLES: dict[Mode, Role] = {
     "exact": "reflected",
     "official": "harm",
@@ -37,7 +49,7 @@ ROLES: dict[Mode, Role] = {
     "extrapolate": "baseline",
 }
 TIMES: dict[Mode, int] = dict.fromkeys(MODES, 3) | {"cached": 2, "extrapolate": 2}
-LEVEL = 0.05  # a difference that is called none
+NONE = 0.05  # a difference that is called none
 
 
 def plain(steps: int) -> str:
@@ -48,21 +60,24 @@ def reflected(mode: Mode, steps: int) -> str:
     return f"{mode}, {steps} steps"
 
 
-def ways(size: Size) -> tuple[dict[str, Way], dict[str, Role]]:
+def guided(size: Size, steps: int) -> str:
+    return f"plain at guidance {size.usual:g}, {steps} steps"
+
+
+def ways(size: Size, guidance: float) -> Ways:
     """The pair is the embedded model and its weak partner's denoiser."""
-    made: dict[str, Way] = {plain(n): Way(n, size.guidance) for n in size.plain}
-    roles: dict[str, Role] = dict.fromkeys(made, "strong")
+    made: Ways = {plain(n): (Way(n, guidance), "strong") for n in size.plain}
+    if guidance != size.usual:
+        made |= {guided(size, n): (Way(n, size.usual), "other") for n in size.plain}
     for mode in MODES:
         for n in size.reflected:
-            label = reflected(mode, n)
-            made[label] = Way(n, size.guidance, partner=Partner(weights=True), mode=mode)
-            roles[label] = ROLES[mode]
-    return made, roles
+            way = Way(n, guidance, partner=Partner(weights=True), mode=mode)
+            made[reflected(mode, n)] = way, ROLES[mode]
+    return made
 
 
 def held(size: Size) -> list[Held]:
-    """Made before anything was sampled; official makes two evaluations fewer than it could."""
-    few = size.reflected[:3]
+    """Made before anything was sampled."""
     claims = [
         Held(
             f"At {n} steps, {mode} gets more right than plain sampling for as many evaluations",
@@ -70,132 +85,104 @@ def held(size: Size) -> list[Held]:
             plain(TIMES[mode] * n),
         )
         for mode in MODES
-        for n in few
+        for n in size.judged
     ]
-    middle = size.reflected[min(2, len(size.reflected) - 1)]
+    last = size.judged[-1]
     claims += [
-        Held(
-            f"and {mode} better outlines",
-            reflected(mode, middle),
-            plain(TIMES[mode] * middle),
-            by="iou",
-        )
+        Held(f"and {mode} better outlines", reflected(mode, last), plain(TIMES[mode] * last),
+             by="iou")
         for mode in MODES
-    ]
+    ]  # fmt: skip
     longest, enough = plain(size.plain[-1]), plain(size.plain[len(size.plain) // 2])
     return [
         *claims,
-        Held("More plain steps bring nothing from some point on", longest, enough, "within", LEVEL),
+        Held("More plain steps bring nothing from some point on", longest, enough, "within", NONE),
     ]
+
+
+def instead(size: Size) -> list[Held]:
+    """Of a guidance below the usual one, added after a look at other pairs: a guided step costs
+    two evaluations, so plain sampling gets half of the steps."""
+    return [
+        Held(
+            f"Reflection in place of guidance: {mode} gets more right than plain sampling at the "
+            "usual guidance for as many evaluations",
+            reflected(mode, n),
+            guided(size, TIMES[mode] * n // 2),
+        )
+        for mode in MODES
+        for n in size.judged
+        if TIMES[mode] * n // 2 in size.plain and TIMES[mode] * n % 2 == 0
+    ]
+
+
+def all_held(outcomes: Outcomes, size: Size) -> list[Held]:
+    more = instead(size) if guided(size, size.plain[0]) in outcomes.found else []
+    return [*held(size), *more]
 
 
 def run(seed: int, quick: bool) -> Result:
     size = QUICK if quick else FULL
-    made, roles = ways(size)
-    found = sampled("image", made, pairs("cost", size.pairs, seed), quick)
-    return result(Outcomes(found, roles), size)
+    made = {f"guidance {scale:g}": ways(size, scale) for scale in size.guidances}
+    return result(sampled("image", made, pairs("cost", size.pairs, seed), quick), size)
 
 
-def result(outcomes: Outcomes, size: Size) -> Result:
+def result(made: list[Outcomes], size: Size) -> Result:
+    claims = [(outcomes, all_held(outcomes, size)) for outcomes in made]
     return Result(
         name="cost",
         title="Quality against cost",
         about=(
             "The paper's figure 13 on the embedded image model, whose weak partner is the same "
             "recipe with a fraction of its steps. Scenes of two things whose captions training "
-            f"never saw, {size.pairs} of them; guidance {size.guidance:g}, gap 1, all steps. "
-            "Evaluations count samples of a denoiser, two for a guided one; seconds are of one "
-            "core and include text encoder and VAE. *All right* is number, colors, shapes and "
-            "background, all of them; *outlines* is the overlap with the nearest picture of the "
-            "scene that the world itself would draw."
+            f"never saw, {size.pairs} of them; gap 1, all steps. Evaluations count samples of a "
+            "denoiser, two for a guided one; seconds are of one core and include text encoder "
+            f"and VAE. {TOLD} Guidance 1 was added after a look at other pairs."
         ),
-        claims=[*outcomes.claims(held(size)), best_claim(outcomes, size)],
-        tables=[
-            outcomes.table(
-                f"Means over {size.pairs} scenes; evaluations of the denoiser and seconds of one "
-                "core, a still."
-            )
+        claims=[
+            claim
+            for outcomes, held_there in claims
+            for claim in (*outcomes.claims(held_there), best_claim(outcomes, size))
         ],
+        tables=[outcomes.table() for outcomes in made],
         figure=[
             Row(
-                title="By evaluations",
-                panels=[_panel(outcomes, size, metric, False) for metric in DRAWN],
-            ),
-            Row(
-                title="By seconds of one core",
-                panels=[_panel(outcomes, size, metric, True) for metric in DRAWN],
-            ),
+                title=f"{outcomes.title}, by {'seconds of one core' if timed else 'evaluations'}",
+                panels=[panel(outcomes, curves(outcomes, size), metric, timed) for metric in DRAWN],
+            )
+            for outcomes in made
+            for timed in (False, True)
         ],
         caption="What is all right and how well outlines fit against evaluations and against "
         "seconds, one curve for plain sampling and one for each mode",
-        remarks=_remarks(outcomes, size),
+        remarks=[
+            corrected(claims),
+            *(one for outcomes in made for one in told(outcomes, curves(outcomes, size))),
+        ],
     )
 
 
-DRAWN: tuple[Metric, ...] = ("everything", "iou")
-
-
-def curves(size: Size) -> dict[str, list[str]]:
-    """Labels of each curve, the cheapest first."""
-    return {"plain": [plain(n) for n in size.plain]} | {
-        mode: [reflected(mode, n) for n in size.reflected] for mode in MODES
-    }
-
-
-def _panel(outcomes: Outcomes, size: Size, metric: Metric, timed: bool) -> Lines:
-    lines = []
-    for name, labels in curves(size).items():
-        found = [outcomes.found[label] for label in labels]
-        lines.append(
-            Line(
-                label=name,
-                x=[one.seconds if timed else one.evaluations for one in found],
-                y=[one.mean(metric) for one in found],
-                role=outcomes.roles[labels[0]],
-            )
-        )
-    return Lines(
-        title=METRICS[metric],
-        x="seconds a still" if timed else "denoiser evaluations a still",
-        y=METRICS[metric],
-        lines=lines,
-    )
+def curves(outcomes: Outcomes, size: Size) -> Curves:
+    made = {"plain": [plain(n) for n in size.plain]}
+    made[f"plain, guidance {size.usual:g}"] = [guided(size, n) for n in size.plain]
+    made |= {mode: [reflected(mode, n) for n in size.reflected] for mode in MODES}
+    return {name: labels for name, labels in made.items() if labels[0] in outcomes.found}
 
 
 def best_claim(outcomes: Outcomes, size: Size) -> Claim:
     """The best of all ways, chosen on every other pair and measured on those between."""
-    of = outcomes.found
-    labels = curves(size)
+    right = {label: one.values["everything"] for label, one in outcomes.found.items()}
 
-    def chosen(candidates: list[str]) -> str:
-        return max(candidates, key=lambda label: of[label].values["everything"][::2].mean())
+    def chosen(labels: list[str]) -> str:
+        return max(labels, key=lambda label: right[label][::2].mean())
 
-    modes = [label for mode in MODES if mode != "extrapolate" for label in labels[mode]]
-    a, b = chosen(modes), chosen(labels["plain"])
-    gains = of[a].values["everything"][1::2] - of[b].values["everything"][1::2]
+    modes = [mode for mode in MODES if mode != "extrapolate"]
+    a = chosen([reflected(mode, n) for mode in modes for n in size.reflected])
+    b = chosen([label for label in right if label.startswith("plain")])
     return Claim(
         text="At any cost, the best reflection gets more right than the best plain sampling "
         "(chosen on half of the pairs)",
-        row=f"{METRICS['everything']}: {a} − {b}",
-        measured=Measured.of(gains.tolist()).model_copy(update={"values": []}),
+        row=f"{outcomes.where}, {METRICS['everything']}: {a} − {b}",
+        measured=measured(right[a][1::2] - right[b][1::2]),
         expected="above",
     )
-
-
-def _remarks(outcomes: Outcomes, size: Size) -> list[str]:
-    told = []
-    for name, labels in curves(size).items():
-        one = outcomes.found[outcomes.best("everything", labels)]
-        told.append(f"{name} {one.mean('everything')} at {one.evaluations:g} evaluations")
-    pace = {
-        name: 1000 * sum(of.seconds for of in found) / sum(of.evaluations for of in found)
-        for name, labels in curves(size).items()
-        for found in [[outcomes.found[label] for label in labels]]
-    }
-    dear = max(pace, key=lambda name: pace[name])
-    return [
-        outcomes.corrected(held(size)),
-        f"The best of each curve, chosen and told on the same pairs: {', '.join(told)}.",
-        f"An evaluation takes {pace['plain']:.1f} ms plainly, text encoder and VAE included, and "
-        f"at most {pace[dear]:.1f} ms in a mode ({dear}): seconds go with evaluations.",
-    ]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .panels import Role, Row
+from .panels import Row
 from .result import Result
-from .stills.outcomes import Held, Outcomes
+from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways, corrected
 from .stills.prompts import class_pairs
 from .stills.study import sampled
 from .stills.ways import Partner, Way
 
 
 class Size(NamedTuple):
-    """``pairs`` of a class and noise, ``steps`` of sampling."""
+    """``pairs`` of a class and noise, ``steps`` of sampling; each at all ``guidances``."""
 
     pairs: int
     steps: int
@@ -21,105 +21,62 @@ class Size(NamedTuple):
 
 
 FULL, QUICK = Size(180, 20), Size(2, 2)
-WORST = Partner(experts=True)
+BEST = "best experts"
 
 
-def ways(size: Size) -> tuple[dict[str, Way], dict[str, Role]]:
-    made: dict[str, tuple[Way, Role]] = {}
-    for scale in size.guidances:
-        reflected = Way(size.steps, scale, partner=WORST)
-        made |= {
-            name(scale, "worst experts"): (Way(size.steps, scale, model="weak"), "weak"),
-            name(scale, "best experts"): (Way(size.steps, scale), "strong"),
-            name(scale, "equal evaluations"): (Way(3 * size.steps, scale), "strong"),
-            name(scale, "reflected"): (reflected, "reflected"),
-            name(scale, "implicit"): (
-                Way(size.steps, scale, partner=WORST, mode="implicit"), "reflected",
-            ),
-            name(scale, "extrapolate"): (
-                Way(size.steps, scale, partner=WORST, mode="extrapolate"), "baseline",
-            ),
-            name(scale, "half of the gap"): (
-                Way(size.steps, scale, partner=WORST, gap=0.5), "other",
-            ),
-            name(scale, "turned round"): (
-                Way(size.steps, scale, partner=WORST, turned=True), "harm",
-            ),
-        }  # fmt: skip
-    return {k: way for k, (way, _) in made.items()}, {k: role for k, (_, role) in made.items()}
+def ways(size: Size, guidance: float) -> Ways:
+    steps, worst = size.steps, Partner(experts=True)
+    return {
+        "worst experts": (Way(steps, guidance, model="weak"), "weak"),
+        BEST: (Way(steps, guidance), "strong"),
+        "equal evaluations": (Way(3 * steps, guidance), "strong"),
+        "reflected": (Way(steps, guidance, partner=worst), "reflected"),
+        "implicit": (Way(steps, guidance, partner=worst, mode="implicit"), "reflected"),
+        "extrapolate": (Way(steps, guidance, partner=worst, mode="extrapolate"), "baseline"),
+        "half of the gap": (Way(steps, guidance, partner=worst, gap=0.5), "other"),
+        "turned round": (Way(steps, guidance, partner=worst, turned=True), "harm"),
+    }
 
 
-def name(guidance: float, what: str) -> str:
-    return f"{what}, guidance {guidance:g}"
-
-
-def held(guidance: float) -> list[Held]:
-    """Made before anything was sampled."""
-
-    def of(what: str) -> str:
-        return name(guidance, what)
-
-    reflected, best = of("reflected"), of("best experts")
-    return [
-        Held("The worst experts get less right", of("worst experts"), best, "below"),
-        Held("Reflection with them gets more right", reflected, best),
-        Held("More than as many evaluations without", reflected, of("equal evaluations")),
-        Held("More than extrapolation", reflected, of("extrapolate")),
-        Held("Its outlines are better", reflected, best, by="iou"),
-        Held("Turned round, it does harm", of("turned round"), best, "below"),
-    ]
+# Made before anything was sampled.
+HELD = (
+    Held("The worst experts get less right", "worst experts", BEST, "below"),
+    Held("Reflection with them gets more right", "reflected", BEST),
+    Held("More than as many evaluations without", "reflected", "equal evaluations"),
+    Held("More than extrapolation", "reflected", "extrapolate"),
+    Held("Its outlines are better", "reflected", BEST, by="iou"),
+    Held("Turned round, it does harm", "turned round", BEST, "below"),
+)
 
 
 def run(seed: int, quick: bool) -> Result:
     size = QUICK if quick else FULL
-    made, roles = ways(size)
-    found = sampled("moe", made, class_pairs(size.pairs, seed), quick)
-    return result(Outcomes(found, roles), size)
+    made = {f"guidance {scale:g}": ways(size, scale) for scale in size.guidances}
+    return result(sampled("moe", made, class_pairs(size.pairs, seed), quick), size)
 
 
-def result(outcomes: Outcomes, size: Size) -> Result:
-    claims = [one for scale in size.guidances for one in held(scale)]
+def result(made: list[Outcomes], size: Size) -> Result:
     return Result(
         name="experts",
         title="Best and worst experts",
         about=(
-            "The paper's table 3 on the embedded DiT-MoE, 2 of 8 experts and a shared one: the "
+            "The paper's table 3 on the embedded DiT-MoE, 2 of 8 experts and the shared ones: the "
             "weak side is the same transformer, routed to the experts with the lowest scores. "
             f"{size.pairs} pictures of one thing, the 90 classes equally often; {size.steps} "
             "steps, mode exact, gap 1, all steps. Training saw all classes; the noise is new. "
-            "*All right* is number, color, shape and background, all of them; *outlines* is the "
-            "overlap with the nearest picture of the class that the world itself would draw."
+            f"{TOLD}"
         ),
-        claims=outcomes.claims(claims),
-        tables=[
-            outcomes.table(
-                f"Means over {size.pairs} pictures; evaluations of the denoiser and seconds of "
-                "one core, a picture."
-            )
-        ],
+        claims=[claim for outcomes in made for claim in outcomes.claims(HELD)],
+        tables=[outcomes.table() for outcomes in made],
         figure=[
-            Row(
-                title="",
-                panels=[
-                    outcomes.dots(metric, name(size.guidances[-1], "best experts"))
-                    for metric in ("everything", "iou")
-                ],
-            )
+            Row(title="", panels=[outcomes.dots(metric, BEST) for outcomes in made])
+            for metric in DRAWN
         ],
         caption="What is all right and how well outlines fit, for the best experts, the worst, "
-        "and reflections between them",
-        remarks=[
-            outcomes.corrected(claims),
-            *(_remark(outcomes, scale) for scale in size.guidances),
-        ],
+        "and reflections between them, with guidance and without",
+        remarks=[corrected((outcomes, HELD) for outcomes in made), *map(_remark, made)],
     )
 
 
-def _remark(outcomes: Outcomes, guidance: float) -> str:
-    labels = [label for label in outcomes.found if label.endswith(name(guidance, ""))]
-    order = sorted(labels, key=lambda label: -outcomes.found[label].mean("everything").mean)
-    told = ", ".join(
-        f"{label.partition(', guidance')[0]} {outcomes.found[label].mean('everything')}"
-        for label in order
-    )
-    return f"At guidance {guidance:g}, most all right first: {told}."
+def _remark(outcomes: Outcomes) -> str:
+    return f"{outcomes.title}, most all right first: {outcomes.order()}."

@@ -15,6 +15,7 @@ from ..panels import Dot, Dots, Level, Role
 from ..result import HOLDS, Claim, Table
 from .ways import Way
 
+Array = NDArray[np.float64]
 Metric = Literal["everything", "count", "color", "shape", "background", "iou"]
 METRICS: dict[Metric, str] = {
     "everything": "all right",
@@ -24,6 +25,13 @@ METRICS: dict[Metric, str] = {
     "background": "background",
     "iou": "outlines",
 }
+DRAWN: tuple[Metric, ...] = ("everything", "iou")
+TOLD = (
+    "*All right* is number, colors, shapes and background, all of them; *outlines* is the overlap "
+    "with the nearest picture of the scene that the world itself would draw."
+)
+
+Ways = dict[str, tuple[Way, Role]]  # by the labels of their rows
 
 
 @dataclass(frozen=True)
@@ -36,20 +44,16 @@ class Found:
     """
 
     way: Way
-    values: dict[Metric, NDArray[np.float64]]
+    values: dict[Metric, Array]
     evaluations: float
     seconds: float
 
     def mean(self, metric: Metric) -> Measured:
-        return _measured(self.values[metric])
-
-    def minus(self, other: Found, metric: Metric) -> Measured:
-        """The difference of the means, paired by prompt and noise."""
-        return _measured(self.values[metric] - other.values[metric])
+        return measured(self.values[metric])
 
 
-def _measured(values: NDArray[np.float64]) -> Measured:
-    """The stills are many; they are not kept one by one."""
+def measured(values: Array) -> Measured:
+    """The mean over stills, which are many and not kept one by one."""
     return Measured.of(values.tolist()).model_copy(update={"values": []})
 
 
@@ -66,56 +70,54 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What was found of each way, by its label, and the part it plays."""
+    """What was found of each way under one condition.
 
+    Attributes:
+        where: the condition, as rows begin: "guidance 2.5".
+        found: by label; ``roles`` are the parts that they play.
+    """
+
+    where: str
     found: dict[str, Found]
     roles: dict[str, Role]
+
+    @property
+    def title(self) -> str:
+        return self.where[0].upper() + self.where[1:]
 
     def claims(self, held: Iterable[Held]) -> list[Claim]:
         return [
             Claim(
                 text=one.text,
-                row=f"{METRICS[one.by]}: {one.a} − {one.b}",
-                measured=self.found[one.a].minus(self.found[one.b], one.by),
+                row=f"{self.where}, {METRICS[one.by]}: {one.a} − {one.b}",
+                measured=measured(self.difference(one)),
                 expected=one.expected,
                 bound=one.bound,
             )
             for one in held
         ]
 
-    def corrected(self, held: Iterable[Held]) -> str:
-        """What of the claims holds by its own interval only."""
-        tests = [one for one in held if one.expected != "within" and not one.bound]
-        p = holm([sign_flip(self._differences(one)[:, None])[0] for one in tests])
-        lost = [
-            f"“{one.text}” ({one.a})"
-            for one, claim, value in zip(tests, self.claims(tests), p, strict=True)
-            if claim.verdict == HOLDS and value >= 0.05
-        ]
-        return (
-            f"Held by their own intervals, but no longer with Holm's correction for {len(tests)} "
-            f"claims: {', '.join(lost)}."
-            if lost
-            else f"What holds does so with Holm's correction for {len(tests)} claims, too."
-        )
-
-    def _differences(self, held: Held) -> NDArray[np.float64]:
+    def difference(self, held: Held) -> Array:
+        """``a − b``, pair by pair."""
         return self.found[held.a].values[held.by] - self.found[held.b].values[held.by]
 
-    def table(self, note: str, labels: Iterable[str] | None = None) -> Table:
-        """Means of every way, or of these."""
+    def table(self) -> Table:
+        """Means of every way."""
         rows: list[tuple[str, list[Measured | str]]] = []
-        for label in labels or self.found:
-            one = self.found[label]
+        for label, one in self.found.items():
             cost: list[Measured | str] = [f"{one.evaluations:g}", f"{one.seconds:.2f}"]
             rows.append((label, cost + [one.mean(metric) for metric in METRICS]))
-        columns = ["evaluations", "seconds", *METRICS.values()]
-        return Table(note=note, columns=columns, rows=rows)
+        return Table(
+            note=f"{self.title}: denoiser evaluations and seconds of one core, a still, and "
+            "means over stills.",
+            columns=["evaluations", "seconds", *METRICS.values()],
+            rows=rows,
+        )
 
-    def dots(self, metric: Metric, against: str, title: str = "") -> Dots:
+    def dots(self, metric: Metric, against: str) -> Dots:
         """Every way's mean, and a line where the one is that it is held against."""
         return Dots(
-            title=title or METRICS[metric],
+            title=f"{METRICS[metric]}, {self.where}",
             x=f"{METRICS[metric]} (further right is better)",
             dots=[
                 Dot(label=label, role=self.roles[label], value=one.mean(metric))
@@ -130,6 +132,30 @@ class Outcomes:
             ],
         )
 
-    def best(self, metric: Metric, labels: Iterable[str] | None = None) -> str:
-        """The label whose mean is the highest."""
-        return max(labels or self.found, key=lambda label: self.found[label].mean(metric).mean)
+    def order(self, labels: Iterable[str] | None = None, most: int | None = None) -> str:
+        """What gets most all right, in words, the best first; of all ways or of these."""
+        means = {label: self.found[label].mean("everything") for label in labels or self.found}
+        best = sorted(means, key=lambda label: -means[label].mean)
+        return ", ".join(f"{label} {means[label]}" for label in best[:most])
+
+
+def corrected(made: Iterable[tuple[Outcomes, Iterable[Held]]]) -> str:
+    """Which of the claims hold by their own interval only, and not by Holm's correction."""
+    tests = [
+        (outcomes, held)
+        for outcomes, claims in made
+        for held in claims
+        if held.expected != "within" and not held.bound
+    ]
+    p = holm([sign_flip(outcomes.difference(held)[:, None])[0] for outcomes, held in tests])
+    lost = [
+        f"“{held.text}” ({outcomes.where}, {held.a})"
+        for (outcomes, held), value in zip(tests, p, strict=True)
+        if outcomes.claims([held])[0].verdict == HOLDS and value >= 0.05
+    ]
+    if lost:
+        return (
+            f"Held by their own intervals, but no longer with Holm's correction for {len(tests)} "
+            f"claims: {', '.join(lost)}."
+        )
+    return f"What holds does so with Holm's correction for {len(tests)} claims, too."

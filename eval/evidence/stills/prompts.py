@@ -9,8 +9,8 @@ import numpy as np
 from w2sd_video.shapes.world import Scene, Thing, sample_scene
 
 # Of noise. Training begins at 0, ``shapes measure`` at 1,000,000, and the splits of clips have
-# 2, 3 and 4 million; every evidence on stills has a million of its own.
-FIRST = {"captions": 5_000_000, "addition": 6_000_000, "cost": 7_000_000, "experts": 8_000_000}
+# 2, 3 and 4 million. Of each evidence's million the first half was looked at while it was made.
+FIRST = {"captions": 5_500_000, "addition": 6_500_000, "cost": 7_500_000, "experts": 8_500_000}
 EVERY = 10_000_000  # from one --seed to the next
 
 

@@ -13,17 +13,19 @@ import numpy as np
 from ..video.rendering import Rendering, Wanted
 from ..video.store import fingerprint, key
 from ..video.working import CLIPS, PROCESSES
-from .outcomes import METRICS, Found
+from .outcomes import METRICS, Found, Outcomes, Ways
 from .prompts import Pair
 from .sampler import Embedded, Kind
 from .ways import Way
 
 BATCH = 32
-A_STILL, AN_EVALUATION = 0.03, 0.0025  # seconds of one core of a small server
+A_STILL, AN_EVALUATION = 0.03, 0.0014  # seconds of one core of a small server
 
 
-def sampled(kind: Kind, ways: dict[str, Way], pairs: list[Pair], quick: bool) -> dict[str, Found]:
-    """What comes of each way on these pairs.
+def sampled(
+    kind: Kind, conditions: dict[str, Ways], pairs: list[Pair], quick: bool
+) -> list[Outcomes]:
+    """What comes of each way of each condition on these pairs.
 
     Nothing of a quick one is kept.
     """
@@ -36,10 +38,17 @@ def sampled(kind: Kind, ways: dict[str, Way], pairs: list[Pair], quick: bool) ->
             processes=1 if quick else min(PROCESSES, os.cpu_count() or 1),
             batch=BATCH,
         )
-        wanted = [Wanted(way, pairs) for way in ways.values()]
+        wanted = [Wanted(way, pairs) for ways in conditions.values() for way, _ in ways.values()]
         _say_cost(wanted, rendering.processes)
         rendering.get(wanted)
-        return {label: _found(rendering, way, pairs) for label, way in ways.items()}
+        return [
+            Outcomes(
+                where,
+                {label: _found(rendering, way, pairs) for label, (way, _) in ways.items()},
+                {label: role for label, (_, role) in ways.items()},
+            )
+            for where, ways in conditions.items()
+        ]
 
 
 def _say_cost(wanted: list[Wanted[Way, Pair]], processes: int) -> None:

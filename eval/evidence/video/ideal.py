@@ -68,9 +68,13 @@ def psnr(clip: Clip, ideal: Clip) -> float:
 
 
 def iou(clip: Clip, ideal: Clip, scene: Scene) -> float:
-    """How far things cover the pixels that they should, a mean over the scene's things."""
+    """How far things cover the pixels that they should, a mean over the scene's things.
+
+    One that is not there has 0, also where the ideal hides it: in the middle, behind the other.
+    """
     pairs = zip(covers(clip, scene), covers(ideal, scene), strict=True)
-    return float(np.mean([np.minimum(a, b).sum() / np.maximum(a, b).sum() for a, b in pairs]))
+    both = [(np.minimum(a, b).sum(), np.maximum(a, b).sum()) for a, b in pairs]
+    return float(np.mean([overlap / either if either else 0.0 for overlap, either in both]))
 
 
 def covers(clip: Clip, scene: Scene) -> list[Array]:

@@ -57,10 +57,10 @@ def test_it_is_refused_in_one_line_without_weights(
 
 def test_it_runs_on_any_mixture(untrained: None) -> None:
     result = experts.run(0, quick=True)
-    assert len(result.claims) == 2 * len(experts.held(1.0))
-    evaluations = {label: cells[0] for label, cells in result.tables[0].rows}
-    assert evaluations["reflected, guidance 1"] == "6"
-    assert evaluations["best experts, guidance 2.5"] == "4"
+    assert len(result.claims) == 2 * len(experts.HELD)
+    without, with_guidance = (dict(table.rows) for table in result.tables)
+    assert without["reflected"][0] == "6"
+    assert with_guidance["best experts"][0] == "4"
 
 
 def test_the_weak_model_is_the_same_one_with_its_worst_experts(untrained: None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from w2sd_video.eval.evidence import addition, captions, cost, experts
 from w2sd_video.eval.evidence.result import HOLDS, OPEN, REFUTED, Result
-from w2sd_video.eval.evidence.stills.outcomes import Held
+from w2sd_video.eval.evidence.stills.outcomes import Held, corrected
 
 from .pretend import outcomes
 
@@ -16,20 +16,27 @@ Make = Callable[[dict[str, float]], Result]
 
 
 def of_captions(right: dict[str, float]) -> Result:
-    made = outcomes(*captions.ways(captions.FULL), right)
-    return captions.result(made, captions.FULL, "Refined: so")
+    size = captions.FULL
+    made = [outcomes(captions.ways(size, scale), right) for scale in size.guidances]
+    return captions.result(made, size, "refined: so")
 
 
 def of_addition(right: dict[str, float]) -> Result:
-    return addition.result(outcomes(*addition.ways(addition.FULL), right), addition.FULL)
+    size = addition.FULL
+    made = [outcomes(addition.ways(size, *scales), right) for scales in size.guidances]
+    return addition.result(made, size)
 
 
 def of_cost(right: dict[str, float]) -> Result:
-    return cost.result(outcomes(*cost.ways(cost.FULL), right), cost.FULL)
+    size = cost.FULL
+    made = [outcomes(cost.ways(size, scale), right) for scale in size.guidances]
+    return cost.result(made, size)
 
 
 def of_experts(right: dict[str, float]) -> Result:
-    return experts.result(outcomes(*experts.ways(experts.FULL), right), experts.FULL)
+    size = experts.FULL
+    made = [outcomes(experts.ways(size, scale), right) for scale in size.guidances]
+    return experts.result(made, size)
 
 
 def verdicts(result: Result, text: str) -> list[str]:
@@ -50,22 +57,32 @@ def test_captions_hold_where_reflection_gets_more_right() -> None:
     gain = {f"{words}: reflected": 0.9 for words in captions.RAW}
     result = of_captions(gain)
     for text in ("gets more right than", "as many", "more guidance", "extrapolation", "outlines"):
-        assert verdicts(result, text) == [HOLDS] * 2
-    assert verdicts(result, "Turned round") == [REFUTED] * 2
+        assert verdicts(result, text) == [HOLDS] * 4
+    assert verdicts(result, "Turned round") == [REFUTED] * 4
     harm = {f"{words}: turned round": 0.1 for words in captions.RAW}
-    assert verdicts(of_captions(harm), "Turned round") == [HOLDS] * 2
+    assert verdicts(of_captions(harm), "Turned round") == [HOLDS] * 4
+
+
+def test_conditions_are_told_apart() -> None:
+    size = experts.FULL
+    right = {"reflected": 0.9, "worst experts": 0.1}
+    with_gain = outcomes(experts.ways(size, 1.0), right, "guidance 1")
+    result = experts.result([with_gain, outcomes(experts.ways(size, 2.5), {})], size)
+    assert verdicts(result, "gets more right") == [HOLDS, REFUTED]
+    assert verdicts(result, "worst experts get less") == [HOLDS, REFUTED]
+    rows = [claim.row for claim in result.claims if claim.text.startswith("Reflection with")]
+    assert rows == [f"guidance {g}, all right: reflected − best experts" for g in ("1", "2.5")]
+    assert result.tables[0].note.startswith("Guidance 1: ")
 
 
 def test_gains_add_up_only_if_they_do() -> None:
     gains = {addition.WEIGHTS: 0.65, addition.GUIDANCE: 0.6}
-    both = verdicts(of_addition(gains | {addition.BOTH: 0.75}), "add up")
-    assert both == [OPEN] * 2  # in the mean they do, but not surely within so little
-    assert verdicts(of_addition(gains | {addition.BOTH: 0.95}), "add up") == [REFUTED] * 2
-    assert verdicts(of_addition(gains | {addition.BOTH: 0.1}), "add up") == [REFUTED] * 2
-    rest = addition.rest(
-        outcomes(*addition.ways(addition.FULL), gains | {addition.BOTH: 0.75}), "everything"
-    )
-    assert rest.mean == pytest.approx(0.0, abs=0.02)
+    added = verdicts(of_addition(gains | {addition.BOTH: 0.75}), "add up")
+    assert added == [OPEN] * 4  # in the mean they do, but not surely within so little
+    assert verdicts(of_addition(gains | {addition.BOTH: 0.95}), "add up") == [REFUTED] * 4
+    assert verdicts(of_addition(gains | {addition.BOTH: 0.1}), "add up") == [REFUTED] * 4
+    made = outcomes(addition.ways(addition.FULL, 2.5, 1.0), gains | {addition.BOTH: 0.75})
+    assert addition.rest(made, "everything").mean == pytest.approx(0.0, abs=0.02)
 
 
 def test_the_four_cells_are_where_they_belong() -> None:
@@ -75,38 +92,52 @@ def test_the_four_cells_are_where_they_belong() -> None:
     assert means == [[pytest.approx(0.1), pytest.approx(0.2)], [pytest.approx(0.3), 0.4]]
 
 
-def test_what_modes_are_held_against_costs_at_least_as_much() -> None:
-    made, _ = cost.ways(cost.FULL)
-    for held in cost.held(cost.FULL):
-        assert made[held.a].evaluations <= made[held.b].evaluations or "plain" in held.a
-    both = addition.ways(addition.FULL)[0]
-    assert both[addition.BOTH].evaluations <= both[addition.LONG].evaluations
+def test_what_reflections_are_held_against_costs_as_much() -> None:
+    for scale in cost.FULL.guidances:
+        made = outcomes(cost.ways(cost.FULL, scale), {})
+        for held in cost.all_held(made, cost.FULL):
+            if held.expected == "above":
+                spent, given = (made.found[one].evaluations for one in (held.a, held.b))
+                assert given - 4 <= spent <= given  # official leaves its last step alone
+    for scales in addition.FULL.guidances:
+        ways = addition.ways(addition.FULL, *scales)
+        assert ways[addition.BOTH][0].evaluations <= ways[addition.LONG][0].evaluations
 
 
-def test_a_mode_is_better_where_it_is_and_the_best_are_chosen_on_other_pairs() -> None:
-    labels = {cost.reflected("exact", n): 0.9 for n in cost.FULL.reflected}
-    result = of_cost(labels)
+def test_matched_guidance_is_what_a_guidance_pair_amounts_to() -> None:
+    for (high, low), matched in zip(addition.FULL.guidances, (4.0, 2.0), strict=True):
+        ways = addition.ways(addition.FULL, high, low)
+        assert ways[addition.GUIDED][0].guidance == matched
+        partner = ways[addition.GUIDANCE][0].partner
+        assert partner is not None
+        assert partner.guidance == low
+
+
+def test_a_mode_is_better_where_it_is() -> None:
+    right = {cost.reflected("exact", n): 0.9 for n in cost.FULL.reflected}
+    result = of_cost(right)
     assert set(verdicts(result, ", exact gets more right")) == {HOLDS}
+    assert verdicts(result, "guidance: exact gets more right") == [HOLDS]
     assert set(verdicts(result, ", cached gets more right")) == {REFUTED}
-    assert verdicts(result, "At any cost") == [HOLDS]
-    made = outcomes(*cost.ways(cost.FULL), {})
+    assert verdicts(result, "At any cost") == [HOLDS] * 2
+    assert [len(panel.lines) for panel in result.figure[0].panels] == [6, 6]  # type: ignore[union-attr]
+    assert [len(panel.lines) for panel in result.figure[2].panels] == [7, 7]  # type: ignore[union-attr]
+
+
+def test_the_best_is_chosen_on_other_pairs_than_it_is_measured_on() -> None:
+    made = outcomes(cost.ways(cost.FULL, 2.5), {})
     # A way that is right on the pairs it is chosen on, and on no other, gains nothing.
     lucky = made.found[cost.reflected("cached", 5)].values
     lucky["everything"] = (np.arange(len(lucky["everything"])) % 2 == 0).astype(np.float64)
-    assert cost.best_claim(made, cost.FULL).verdict == REFUTED
-
-
-def test_experts_hold_by_guidance() -> None:
-    right = {experts.name(1.0, "reflected"): 0.9, experts.name(1.0, "worst experts"): 0.1}
-    result = of_experts(right)
-    assert verdicts(result, "gets more right") == [HOLDS, REFUTED]
-    assert verdicts(result, "worst experts get less") == [HOLDS, REFUTED]
+    claim = cost.best_claim(made, cost.FULL)
+    assert "cached, 5 steps" in claim.row
+    assert claim.verdict == REFUTED
 
 
 def test_what_many_claims_make_of_chance_is_told() -> None:
-    made = outcomes(*captions.ways(captions.FULL), {"refined, more guidance": 0.57})
+    made = outcomes(captions.ways(captions.FULL, 2.5), {"refined, more guidance": 0.57})
     weak = Held("One in many", "refined, more guidance", "refined")
-    alone = made.corrected([weak])
-    assert "holds does so" in alone
-    many = made.corrected([weak, *[Held("None", "refined", "refined, equal evaluations")] * 9])
+    assert "holds does so" in corrected([(made, [weak])])
+    nothing = [Held("None", "refined", "refined, equal evaluations")] * 9
+    many = corrected([(made, [weak]), (made, nothing)])
     assert "no longer with Holm's correction for 10 claims: “One in many”" in many

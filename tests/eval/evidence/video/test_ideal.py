@@ -13,6 +13,7 @@ from w2sd_video.shapes.world import (
     FRAMES,
     SIZE,
     Scene,
+    draw,
     sample_clip,
     sample_paths,
     sample_scene,
@@ -79,3 +80,13 @@ def test_noise_costs_decibels_and_hardly_any_overlap() -> None:
     decibels, overlap = held_against(CIRCLE, noisy)
     assert 25 < decibels < 32
     assert overlap > 0.9
+
+
+def test_a_thing_that_is_missing_has_no_overlap_wherever_the_other_is() -> None:
+    scene = Scene.parse("a red square and a blue circle on a white background")
+    assert scene is not None
+    middle = np.full((1, 1, 2), SIZE / 2)
+    alone = draw(Scene(scene.things[1:], scene.background), middle, np.array([8.5]))
+    overlap = iou(alone, nearest(alone, scene), scene)
+    assert 0.4 < overlap <= 0.5  # of the two things one is as it should be
+    assert iou(alone, alone, scene) == pytest.approx(0.5)

@@ -1,0 +1,47 @@
+"""Curves of quality against cost."""
+
+from __future__ import annotations
+
+from ..panels import Line, Lines
+from .outcomes import METRICS, Metric, Outcomes
+
+Curves = dict[str, list[str]]  # labels of the ways on each, the cheapest first
+
+
+def panel(outcomes: Outcomes, curves: Curves, metric: Metric, timed: bool) -> Lines:
+    """Against evaluations or, timed, against seconds."""
+    lines = []
+    for name, labels in curves.items():
+        found = [outcomes.found[label] for label in labels]
+        lines.append(
+            Line(
+                label=name,
+                x=[one.seconds if timed else one.evaluations for one in found],
+                y=[one.mean(metric) for one in found],
+                role=outcomes.roles[labels[0]],
+            )
+        )
+    return Lines(
+        title=METRICS[metric],
+        x="seconds a still" if timed else "denoiser evaluations a still",
+        y=METRICS[metric],
+        lines=lines,
+    )
+
+
+def told(outcomes: Outcomes, curves: Curves) -> list[str]:
+    """The best of each curve, and what an evaluation takes."""
+    best, pace = [], {}
+    for name, labels in curves.items():
+        found = [outcomes.found[label] for label in labels]
+        one = max(found, key=lambda way: way.mean("everything").mean)
+        best.append(f"{name} {one.mean('everything')} at {one.evaluations:g} evaluations")
+        pace[name] = 1000 * sum(way.seconds for way in found) / sum(w.evaluations for w in found)
+    dear = max(pace, key=lambda name: pace[name])
+    cheap = min(pace, key=lambda name: pace[name])
+    return [
+        f"{outcomes.title}: the best of each curve, chosen and told on the same pairs: "
+        f"{', '.join(best)}.",
+        f"{outcomes.title}: an evaluation takes from {pace[cheap]:.1f} ms ({cheap}) to "
+        f"{pace[dear]:.1f} ms ({dear}), text encoder and VAE included.",
+    ]

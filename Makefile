@@ -19,7 +19,7 @@ demo: $(STAMP)  ## Render the demo prompts, plain and reflected, and name the ga
 check: $(STAMP)  ## Format, lint, types against the installed package.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	rm -rf build/installed
+	rm -rf build  # else modules that have moved are installed from what was built before
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation --target build/installed .
 	cd build/installed && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p w2sd_video
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from w2sd_video.render.errors import OK, SOME_FAILED, InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 vbench_app = typer.Typer(
     help="Set up the official VBench, apart from everything else.",
@@ -103,6 +107,20 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _tell(
+    value: dict[str, Any], as_json: bool, table: RenderableType, remarks: Sequence[str] = ()
+) -> None:
+    """One JSON object, or a table and what is to be said beside it."""
+    from rich.console import Console
+
+    if as_json:
+        print(json.dumps(value, ensure_ascii=False))
+        return
+    Console(highlight=False, soft_wrap=True).print(table)
+    for line in remarks:
+        _say(line)
+
+
 def _vbench(
     folder: Path,
     listed: str | None,
@@ -112,7 +130,6 @@ def _vbench(
     timeout: float,
     as_json: bool,
 ) -> int:
-    from rich.console import Console
     from w2sd_video.eval.vbench import environment, membership, scoring, told, weights
     from w2sd_video.eval.vbench.dimensions import DEFAULT, chosen
 
@@ -130,24 +147,15 @@ def _vbench(
         silence=timeout,
     )
     report = scoring.evaluate(request, _say)
-    if as_json:
-        print(json.dumps(told.as_json(report), ensure_ascii=False))
-    else:
-        Console(highlight=False, soft_wrap=True).print(told.table(report))
-        for line in told.remarks(report):
-            _say(line)
+    _tell(told.as_json(report), as_json, told.table(report), told.remarks(report))
     return report.code
 
 
 def _shapes(folder: Path, as_json: bool) -> int:
-    from rich.console import Console
     from w2sd_video.eval import shapes
 
     report = shapes.evaluate(folder, _say)
-    if as_json:
-        print(json.dumps(report.as_json()))
-    else:
-        Console(highlight=False, soft_wrap=True).print(report.table())
+    _tell(report.as_json(), as_json, report.table())
     return OK
 
 
@@ -159,7 +167,6 @@ def _images(
     allow_pickle: bool,
     as_json: bool,
 ) -> int:
-    from rich.console import Console
     from w2sd_video.eval.images import scoring, told
     from w2sd_video.eval.images.scores import chosen
 
@@ -171,12 +178,7 @@ def _images(
         allow_pickle=allow_pickle,
     )
     report = scoring.evaluate(request, _say)
-    if as_json:
-        print(json.dumps(told.as_json(report), ensure_ascii=False))
-    else:
-        Console(highlight=False, soft_wrap=True).print(told.table(report))
-        for line in told.remarks(report):
-            _say(line)
+    _tell(told.as_json(report), as_json, told.table(report), told.remarks(report))
     return report.code
 
 
@@ -200,9 +202,9 @@ def setup(env: Environment = None) -> None:
 @vbench_app.command("doctor")
 def vbench_doctor(env: Environment = None, weights: Weights = None) -> None:
     """Say which dimensions can be scored here, and what the others lack."""
+    from w2sd_video.eval.errors import NOT_THERE
     from w2sd_video.eval.vbench import environment
     from w2sd_video.eval.vbench import weights as files
-    from w2sd_video.eval.vbench.errors import NOT_THERE
 
     folder, state = environment.opened(env or environment.place())
     root = files.root(weights)

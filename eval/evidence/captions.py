@@ -74,7 +74,7 @@ def run(seed: int, quick: bool) -> Result:
     asked = pairs("captions", size.pairs, seed)
     made = {f"guidance {scale:g}": ways(size, scale) for scale in size.guidances}
     kinds: tuple[Words, ...] = ("refined", *RAW)
-    examples = "; ".join(f"{words}: *{prompt(asked[0].scene, words)}*" for words in kinds)
+    examples = "; ".join(f"{words}: *{prompt(asked[0][0], words)}*" for words in kinds)
     return result(sampled("image", made, asked, quick), size, examples)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from w2sd_video.core.reflection import MODES, Mode
 
-from .panels import Role, Row
+from .panels import BY_MODE, Row
 from .result import Claim, Result
 from .stills.curves import Curves, panel, told
 from .stills.outcomes import (
@@ -41,13 +41,6 @@ class Size(NamedTuple):
 
 FULL = Size(128, (5, 10, 15, 20, 30, 40, 60, 80, 120), (5, 10, 20, 40), (5, 20))
 QUICK = Size(2, (2, 4, 6), (2,), (2,))
-ROLES: dict[Mode, Role] = {
-    "exact": "reflected",
-    "official": "harm",
-    "implicit": "ideal",
-    "cached": "weak",
-    "extrapolate": "baseline",
-}
 TIMES: dict[Mode, int] = dict.fromkeys(MODES, 3) | {"cached": 2, "extrapolate": 2}
 NONE = 0.05  # a difference that is called none
 
@@ -72,7 +65,7 @@ def ways(size: Size, guidance: float) -> Ways:
     for mode in MODES:
         for n in size.reflected:
             way = Way(n, guidance, partner=Partner(weights=True), mode=mode)
-            made[reflected(mode, n)] = way, ROLES[mode]
+            made[reflected(mode, n)] = way, BY_MODE[mode]
     return made
 
 

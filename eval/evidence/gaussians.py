@@ -18,7 +18,7 @@ from .known.sampling import ddim, noise, sample
 from .known.settings import EXACT, SETTINGS, TRAINED, Models
 from .measured import Measured
 from .panels import Dot, Dots, Level, Panel, Role, Row
-from .result import Claim, Result, Table
+from .result import Claim, Hypothesis, Result, Table
 
 # The paper's four, which are drawn.
 SHOWN: dict[str, Role] = {
@@ -48,14 +48,8 @@ MEASURES: dict[Measure, str] = {
 }
 
 
-class Held(NamedTuple):
-    """A claim about the difference ``a − b`` of two settings."""
-
-    text: str
-    a: str
-    b: str
-    expected: Literal["above", "below", "within"]
-    bound: float = 0.0
+@dataclass(frozen=True)
+class Held(Hypothesis):
     by: Measure = "off"
 
 
@@ -215,12 +209,9 @@ class Experiment:
     def _claims(self, kind: str) -> list[Claim]:
         found = self.outcomes[kind]
         return [
-            Claim(
-                text=held.text,
-                row=f"{kind}, {MEASURES[held.by]}: {held.a} − {held.b}",
-                measured=found[held.a].measured(held.by).minus(found[held.b].measured(held.by)),
-                expected=held.expected,
-                bound=held.bound,
+            held.claim(
+                f"{kind}, {MEASURES[held.by]}: {held.a} − {held.b}",
+                found[held.a].measured(held.by).minus(found[held.b].measured(held.by)),
             )
             for held in CLAIMS
             if held.a in found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
 
 from w2sd_video.shapes.world import SHAPES
 
 from .measured import Measured
-from .result import Claim, Result, Table
+from .result import Claim, Hypothesis, Result, Table
 from .unbalanced.drawn import figure
 from .unbalanced.experiment import Repetition, Size, repetitions
 from .unbalanced.measures import BALANCED, MEASURES, Measure, Measures, others
@@ -18,14 +18,8 @@ FULL = Size(n=800, repeats=4, pictures=9000, training=1000, steps=20)
 QUICK = Size(n=12, repeats=2, pictures=60, training=2, steps=2)
 
 
-class Held(NamedTuple):
-    """A claim about the difference ``a − b`` of two settings, made before either was seen."""
-
-    text: str
-    a: str
-    b: str
-    expected: Literal["above", "below", "within"]
-    bound: float = 0.0
+@dataclass(frozen=True)
+class Held(Hypothesis):
     by: Measure = "off"
 
 
@@ -51,12 +45,9 @@ CLAIMS = (
 
 def claims(measures: Measures) -> list[Claim]:
     return [
-        Claim(
-            text=held.text,
-            row=f"{MEASURES[held.by]}: {held.a} − {held.b}",
-            measured=measures.of(held.a, held.by).minus(measures.of(held.b, held.by)),
-            expected=held.expected,
-            bound=held.bound,
+        held.claim(
+            f"{MEASURES[held.by]}: {held.a} − {held.b}",
+            measures.of(held.a, held.by).minus(measures.of(held.b, held.by)),
         )
         for held in CLAIMS
     ]

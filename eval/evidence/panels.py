@@ -9,10 +9,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from w2sd_video.core.reflection import Mode
+
 from .measured import Measured, Strict
 
 Role = Literal["weak", "strong", "reflected", "ideal", "baseline", "harm", "other"]
 Point = list[float]
+
+# What the modes play where they stand side by side.
+BY_MODE: dict[Mode, Role] = {
+    "exact": "reflected",
+    "official": "harm",
+    "implicit": "ideal",
+    "cached": "weak",
+    "extrapolate": "baseline",
+}
 
 
 class Line(Strict):

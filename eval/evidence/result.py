@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,8 @@ from .panels import Row
 
 HOLDS, REFUTED, OPEN = "holds", "refuted", "open"
 DIGITS = 5  # that JSON keeps of a number
+
+Expected = Literal["above", "below", "within"]
 
 
 class Claim(Strict):
@@ -30,7 +33,7 @@ class Claim(Strict):
     text: str
     row: str
     measured: Measured
-    expected: Literal["above", "below", "within"]
+    expected: Expected
     bound: float = 0.0
 
     @property
@@ -54,6 +57,30 @@ class Claim(Strict):
         if self.expected == "within":
             return f"{bound} or more either way"
         return f"{bound} or {'less' if self.expected == 'above' else 'more'}"
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A claim about the difference ``a − b`` of two settings, made before either was seen.
+
+    Studies add by what it is measured.
+    """
+
+    text: str
+    a: str
+    b: str
+    expected: Expected = "above"
+    bound: float = 0.0
+
+    @property
+    def of_more_or_less(self) -> bool:
+        """Whether it has a p: a bound other than 0 has none."""
+        return self.expected != "within" and not self.bound
+
+    def claim(self, row: str, measured: Measured) -> Claim:
+        return Claim(
+            text=self.text, row=row, measured=measured, expected=self.expected, bound=self.bound
+        )
 
 
 class Table(Strict):

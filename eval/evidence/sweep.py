@@ -9,20 +9,13 @@ from w2sd_video.core.reflection import MODES, Mode, Reflection, Side
 from .known.mixture import Mixture, corners, line
 from .known.pairs import Size, masses_off
 from .measured import Measured
-from .panels import Level, Line, Lines, Panel, Role, Row
-from .result import Claim, Result, Table
+from .panels import BY_MODE, Level, Line, Lines, Panel, Row
+from .result import Claim, Expected, Result, Table
 
 FULL, QUICK = Size(4000, 8), Size(100, 2)
 GAPS = (-1.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 SHARES = (0.25, 0.5, 1.0)
 SAMPLING_STEPS = (10, 25, 50)
-ROLES: dict[Mode, Role] = {
-    "exact": "reflected",
-    "official": "harm",
-    "implicit": "ideal",
-    "cached": "weak",
-    "extrapolate": "baseline",
-}
 
 
 @dataclass(frozen=True)
@@ -153,7 +146,7 @@ def _shares(sweep: Sweep) -> Panel:
 
 def _modes(sweep: Sweep) -> Panel:
     lines = [
-        Line(label=mode, x=[*GAPS], y=[*by_gap.values()], role=ROLES[mode])
+        Line(label=mode, x=[*GAPS], y=[*by_gap.values()], role=BY_MODE[mode])
         for mode, by_gap in sweep.by_mode.items()
     ]
     return _panel(sweep, lines)
@@ -204,13 +197,11 @@ def _claims(sweep: Sweep) -> list[Claim]:
         for mode, by_gap in sweep.by_mode.items()
     }
 
-    def claim(text: str, row: str, measured: Measured, expected: str, bound: float = 0) -> Claim:
+    def claim(
+        text: str, row: str, measured: Measured, expected: Expected, bound: float = 0
+    ) -> Claim:
         return Claim(
-            text=text,
-            row=f"{name}, {row}",
-            measured=measured,
-            expected=expected,  # type: ignore[arg-type]
-            bound=bound,
+            text=text, row=f"{name}, {row}", measured=measured, expected=expected, bound=bound
         )
 
     return [

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from w2sd_video.eval.errors import Unusable
 from w2sd_video.eval.images import loading
-from w2sd_video.eval.vbench.errors import Unusable
 
 SIDE = 299
 WIDTH, CLASSES = 2048, 1008

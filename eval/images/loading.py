@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from w2sd_video.eval.errors import Unusable
 from w2sd_video.eval.images import weights
 from w2sd_video.eval.images.pixels import Preparation
-from w2sd_video.eval.vbench.errors import Unusable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,7 +72,7 @@ def tensors(folder: Path, allow_pickle: bool, beginning: str = "") -> dict[str, 
                 found |= {name: value for name, value in said.items() if name.startswith(beginning)}
                 continue
             with safe_open(file, "pt") as stream:
-                names = [name for name in stream.keys() if name.startswith(beginning)]  # noqa: SIM118
+                names = [name for name in stream.keys() if name.startswith(beginning)]  # noqa: SIM118  # no dict
                 found |= {name: stream.get_tensor(name) for name in names}
         except Exception as error:
             raise unusable(file, error) from None

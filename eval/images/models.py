@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from w2sd_video.eval.errors import Unusable
 from w2sd_video.eval.images.loading import loaded, preparation, tensors, unusable
 from w2sd_video.eval.images.pixels import Preparation
-from w2sd_video.eval.vbench.errors import Unusable
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from w2sd_video.eval.errors import Unusable
 from w2sd_video.eval.images import models
 from w2sd_video.eval.images.models import Aesthetic, Clip, Embedder
 from w2sd_video.eval.images.outcome import Outcome
@@ -16,7 +17,6 @@ from w2sd_video.eval.images.pictures import Picture
 from w2sd_video.eval.images.scores import Kind
 from w2sd_video.eval.images.task import Task
 from w2sd_video.eval.results import Results, Score
-from w2sd_video.eval.vbench.errors import Unusable
 
 if TYPE_CHECKING:
     from torch import Tensor

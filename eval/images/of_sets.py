@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from w2sd_video.eval.errors import NotThere, Unusable
 from w2sd_video.eval.images import sets
 from w2sd_video.eval.images.outcome import Outcome
 from w2sd_video.eval.images.pictures import Picture
 from w2sd_video.eval.images.scores import KINDS
 from w2sd_video.eval.images.task import Task
 from w2sd_video.eval.results import Score
-from w2sd_video.eval.vbench.errors import NotThere, Unusable
 
 if TYPE_CHECKING:
     from w2sd_video.eval.images.inception import Inception

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from w2sd_video.eval.errors import Crashed, EvaluationError, NotThere
 from w2sd_video.eval.images import of_images, of_sets, sets, weights
 from w2sd_video.eval.images.outcome import Outcome, Report
 from w2sd_video.eval.images.pictures import Picture, find
 from w2sd_video.eval.images.scores import SOURCE, Kind
 from w2sd_video.eval.images.task import Task
 from w2sd_video.eval.results import Results
-from w2sd_video.eval.vbench.errors import Crashed, EvaluationError, NotThere
 
 from w2sd_video.render.errors import InputError
 
@@ -51,7 +51,7 @@ def evaluate(request: Request, say: Say) -> Report:
     if request.weights is not None and not request.weights.is_dir():
         raise InputError("no such folder", str(request.weights), key="--weights")
     reference = _reference(request)
-    outcomes = [Outcome(kind) for kind in request.kinds]
+    outcomes = [Outcome(kind.name, kind) for kind in request.kinds]
     by_model: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         if outcome.kind.needs_reference and not reference:

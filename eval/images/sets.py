@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from w2sd_video.eval.errors import NotThere
 from w2sd_video.eval.images.pictures import Picture
-from w2sd_video.eval.vbench.errors import NotThere
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -120,7 +120,7 @@ class Frechet:
         from torchmetrics.image.fid import FrechetInceptionDistance
 
         given = torch.nn.Identity()
-        given.num_features = width  # type: ignore[assignment]
+        given.num_features = width  # type: ignore[assignment]  # a number is allowed
         self._metric = FrechetInceptionDistance(feature=given)
 
     def add(self, features: Tensor, reference: bool) -> None:

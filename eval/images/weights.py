@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from w2sd_video.eval.vbench.errors import NotThere
+from w2sd_video.eval.errors import NotThere
 
 PICKLES = (".bin", ".pt", ".pth")
 TEXTS = (".json", ".txt")

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from w2sd_video.eval.errors import Unusable
 from w2sd_video.eval.vbench.dimensions import Dimension
-from w2sd_video.eval.vbench.errors import Unusable
 
 
 def values(

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from w2sd_video.eval.errors import EvaluationError
 from w2sd_video.eval.vbench import interpreter
 from w2sd_video.eval.vbench.dimensions import DIMENSIONS
-from w2sd_video.eval.vbench.errors import EvaluationError
 from w2sd_video.eval.vbench.process import run_task
 
 from w2sd_video.render.errors import InputError

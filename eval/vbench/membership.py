@@ -9,8 +9,8 @@ from typing import Literal
 
 import yaml
 from w2sd_video.eval.clips import Clip
+from w2sd_video.eval.errors import NotThere
 from w2sd_video.eval.vbench.dimensions import SAMPLES, Dimension
-from w2sd_video.eval.vbench.errors import NotThere
 from w2sd_video.eval.vbench.suite import OFFICIAL, Entry, Suite
 
 from w2sd_video.render.errors import InputError

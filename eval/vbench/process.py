@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from w2sd_video.eval.vbench.errors import Crashed, TimedOut, Unusable
+from w2sd_video.eval.errors import Crashed, TimedOut, Unusable
 
 RUNNER = Path(__file__).with_name("runner.py")
 LOOK = 0.05  # seconds between two looks at the runner

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from w2sd_video.eval.clips import Clip, find
+from w2sd_video.eval.errors import EvaluationError, NotThere, Unusable
+from w2sd_video.eval.outcome import Outcome, code_of
 from w2sd_video.eval.results import Results, Score
 from w2sd_video.eval.vbench import checked, environment, process, weights
 from w2sd_video.eval.vbench.dimensions import FLICKERING, STATIC, Dimension, totals
-from w2sd_video.eval.vbench.errors import EvaluationError, NotThere, Unusable
 from w2sd_video.eval.vbench.lengths import check_lengths, too_short
 from w2sd_video.eval.vbench.membership import Mode, members, still_ones
 from w2sd_video.eval.vbench.suite import entries
@@ -44,27 +45,6 @@ class Request:
     script: Path | None = None
 
 
-@dataclass
-class Outcome:
-    """What has become of one dimension.
-
-    Attributes:
-        values: the official aggregate by side, and of how many clips; empty if there is none.
-        scored, kept: clips that were scored now, and that had a score.
-        reasons: why there is no value, a line each.
-        notes: what a person should know of the values.
-        code: the exit code, 0 if it is scored.
-    """
-
-    name: str
-    values: dict[str, tuple[float, int]] = field(default_factory=dict)
-    scored: int = 0
-    kept: int = 0
-    reasons: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    code: int = 0
-
-
 @dataclass(frozen=True)
 class Report:
     """What has become of all of them."""
@@ -85,8 +65,7 @@ class Report:
 
     @property
     def code(self) -> int:
-        """The first dimension's that is not scored."""
-        return next((outcome.code for outcome in self.outcomes if outcome.code), 0)
+        return code_of(self.outcomes)
 
 
 def evaluate(request: Request, say: Say) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from w2sd_video.eval.compare.statistics import holm, sign_flip
 
 from ..measured import Measured
 from ..panels import Dot, Dots, Level, Role
-from ..result import HOLDS, Claim, Table
+from ..result import HOLDS, Claim, Hypothesis, Table
 from .ways import Way
 
 Array = NDArray[np.float64]
@@ -57,14 +57,8 @@ def measured(values: Array) -> Measured:
     return Measured.of(values.tolist()).model_copy(update={"values": []})
 
 
-class Held(NamedTuple):
-    """A claim about ``a − b``, made before either was seen."""
-
-    text: str
-    a: str
-    b: str
-    expected: Literal["above", "below", "within"] = "above"
-    bound: float = 0.0
+@dataclass(frozen=True)
+class Held(Hypothesis):
     by: Metric = "everything"
 
 
@@ -87,12 +81,9 @@ class Outcomes:
 
     def claims(self, held: Iterable[Held]) -> list[Claim]:
         return [
-            Claim(
-                text=one.text,
-                row=f"{self.where}, {METRICS[one.by]}: {one.a} − {one.b}",
-                measured=measured(self.difference(one)),
-                expected=one.expected,
-                bound=one.bound,
+            one.claim(
+                f"{self.where}, {METRICS[one.by]}: {one.a} − {one.b}",
+                measured(self.difference(one)),
             )
             for one in held
         ]
@@ -142,10 +133,7 @@ class Outcomes:
 def corrected(made: Iterable[tuple[Outcomes, Iterable[Held]]]) -> str:
     """Which of the claims hold by their own interval only, and not by Holm's correction."""
     tests = [
-        (outcomes, held)
-        for outcomes, claims in made
-        for held in claims
-        if held.expected != "within" and not held.bound
+        (outcomes, held) for outcomes, claims in made for held in claims if held.of_more_or_less
     ]
     p = holm([sign_flip(outcomes.difference(held)[:, None])[0] for outcomes, held in tests])
     lost = [

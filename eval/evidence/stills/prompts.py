@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
 from w2sd_video.shapes.world import Scene, Thing, sample_scene
+
+from ..embedded.store import Pair
 
 # Of noise. Training begins at 0, ``shapes measure`` at 1,000,000, and the splits of clips have
 # 2, 3 and 4 million. Of each evidence's million the first half was looked at while it was made.
@@ -14,18 +16,11 @@ FIRST = {"captions": 5_500_000, "addition": 6_500_000, "cost": 7_500_000, "exper
 EVERY = 10_000_000  # from one --seed to the next
 
 
-class Pair(NamedTuple):
-    """What is asked for, and the seed of the noise."""
-
-    scene: Scene
-    seed: int
-
-
 def pairs(evidence: str, count: int, seed: int) -> list[Pair]:
     """Two things each, with captions that training never saw."""
     first = FIRST[evidence] + EVERY * seed
     rng = np.random.default_rng([first, 2])
-    return [Pair(sample_scene(rng, 2, held_out=True), first + i) for i in range(count)]
+    return [(sample_scene(rng, 2, held_out=True), first + i) for i in range(count)]
 
 
 def class_pairs(count: int, seed: int) -> list[Pair]:
@@ -34,7 +29,7 @@ def class_pairs(count: int, seed: int) -> list[Pair]:
 
     first = FIRST["experts"] + EVERY * seed
     order = np.random.default_rng([first, 1]).permutation(len(SCENES))
-    return [Pair(SCENES[order[i % len(SCENES)]], first + i) for i in range(count)]
+    return [(SCENES[order[i % len(SCENES)]], first + i) for i in range(count)]
 
 
 # Refined is the caption as the world tells it. The others say less, or the same in an order

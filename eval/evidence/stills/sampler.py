@@ -11,15 +11,14 @@ from typing import Any, Literal
 import numpy as np
 from w2sd_video.pipelines import as_reflecting
 
+from w2sd_video.shapes import Kind
 from w2sd_video.shapes.score import grade
 from w2sd_video.shapes.world import Scene
 
-from ..video.ideal import iou, nearest
-from ..video.store import Row, key
-from .prompts import Pair, prompt
+from ..embedded.ideal import iou, nearest
+from ..embedded.store import Pair, Row, rows
+from .prompts import prompt
 from .ways import Way
-
-Kind = Literal["image", "moe"]
 
 
 @dataclass(frozen=True)
@@ -55,29 +54,19 @@ class Embedded:
                 output_type="np",
                 reflection=reflection,
             )
-        seconds = (time.process_time() - began) / len(pairs)
+        seconds = time.process_time() - began
         stills = np.rint(made.images * 255).astype(np.uint8)
-        return [
-            Row(
-                key=key(self.fingerprint, way, (scene, seed)),
-                column=asdict(way),
-                prompt=scene.caption,
-                seed=seed,
-                values=values(still, scene),
-                evaluations=pipe.run.evaluations / len(pairs),
-                seconds=round(seconds, 4),
-            )
-            for still, (scene, seed) in zip(stills, pairs, strict=True)
-        ]
+        seen = [values(still, scene) for still, scene in zip(stills, scenes, strict=True)]
+        return rows(self.fingerprint, way, pairs, seen, pipe.run.evaluations, seconds)
 
 
-def values(still: np.ndarray, scene: Scene) -> dict[str, float | None]:
+def values(still: np.ndarray, scene: Scene) -> dict[str, float]:
     """What is right about a still; a single frame has no motion."""
     clip, seen = still[None], scene.without_motion
     graded = asdict(grade(clip, seen))
     overlap = iou(clip, nearest(clip, seen), seen)
     kept = ("everything", "count", "color", "shape", "background")
-    return {name: graded[name] for name in kept} | {"iou": round(overlap, 5)}
+    return {name: graded[name] for name in kept} | {"iou": overlap}
 
 
 @cache

@@ -1,45 +1,29 @@
-"""Samples all ways of an evidence, on two processes and resumable."""
+"""Samples all ways of an evidence, on several processes and resumable."""
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-from functools import partial
-from pathlib import Path
-
 import numpy as np
 
-from ..video.rendering import Rendering, Wanted
-from ..video.store import fingerprint, key
-from ..video.working import CLIPS, PROCESSES
+from w2sd_video.shapes import Kind
+
+from ..embedded.rendering import Rendering, Wanted
+from ..embedded.store import Pair
+from ..embedded.working import Price, rendering_of, tell_cost
 from .outcomes import METRICS, Found, Outcomes, Ways
-from .prompts import Pair
-from .sampler import Embedded, Kind
+from .sampler import Embedded
 from .ways import Way
 
+PRICE = Price("stills", each=0.03, evaluation=0.0014)
 BATCH = 32
-A_STILL, AN_EVALUATION = 0.03, 0.0014  # seconds of one core of a small server
 
 
 def sampled(
     kind: Kind, conditions: dict[str, Ways], pairs: list[Pair], quick: bool
 ) -> list[Outcomes]:
-    """What comes of each way of each condition on these pairs.
-
-    Nothing of a quick one is kept.
-    """
-    models = fingerprint(kind)
-    with tempfile.TemporaryDirectory() as temporary:
-        rendering = Rendering(
-            sampler=Embedded(kind, models),
-            key=partial(key, models),
-            folder=Path(temporary) if quick else CLIPS / kind,
-            processes=1 if quick else min(PROCESSES, os.cpu_count() or 1),
-            batch=BATCH,
-        )
-        wanted = [Wanted(way, pairs) for ways in conditions.values() for way, _ in ways.values()]
-        _say_cost(wanted, rendering.processes)
+    """What comes of each way of each condition on these pairs."""
+    wanted = [Wanted(way, pairs) for ways in conditions.values() for way, _ in ways.values()]
+    with rendering_of(kind, Embedded, quick, BATCH) as rendering:
+        tell_cost("planned", wanted, PRICE, rendering.processes)
         rendering.get(wanted)
         return [
             Outcomes(
@@ -49,19 +33,6 @@ def sampled(
             )
             for where, ways in conditions.items()
         ]
-
-
-def _say_cost(wanted: list[Wanted[Way, Pair]], processes: int) -> None:
-    """What is planned, before it is sampled."""
-    stills = sum(len(one.pairs) for one in wanted)
-    evaluations = sum(one.evaluations for one in wanted)
-    minutes = (A_STILL * stills + AN_EVALUATION * evaluations) / processes / 60
-    print(
-        f"{stills:,} stills, {evaluations:,} denoiser evaluations, about {minutes:.0f} minutes "
-        f"with {processes} processes if none are there yet",
-        file=sys.stderr,
-        flush=True,
-    )
 
 
 def _found(rendering: Rendering[Way, Pair], way: Way, pairs: list[Pair]) -> Found:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ..embedded.rendering import Wanted
 from .columns import Column, plain_with
 from .pairs import Pair
 from .plan import PRIMARY, Chosen, Plan, reflection
-from .rendering import Wanted
 from .sampler import Videos
 
 # All attributes of a clip, for settings that get as many clips all right.

@@ -17,7 +17,8 @@ import numpy as np
 from w2sd_video.shapes.measure import held_out_pairs
 from w2sd_video.shapes.world import HOLD_OUT, Scene, sample_scene
 
-Pair = tuple[Scene, int]
+from ..embedded.store import Pair
+
 Split = Literal["dev", "test", "reserve"]
 
 # Of noise. ``shapes measure`` begins at 1,000,000, training at 0; a split has a million.

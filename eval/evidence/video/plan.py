@@ -12,10 +12,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from w2sd_video.core.reflection import MODES, Mode
 
+from ..result import Hypothesis
 from .columns import Column, plain_with
 
 Metric = Literal[
@@ -127,14 +128,8 @@ def alone(plan: Plan, chosen: Chosen) -> dict[str, Column]:
     return {EQUAL: equal} | {f"strong, {one.steps} steps": one for one in others if one != equal}
 
 
-class Held(NamedTuple):
-    """A claim about ``a − b``, made before either was seen."""
-
-    text: str
-    a: str
-    b: str
-    expected: Literal["above", "below", "within"] = "above"
-    bound: float = 0.0
+@dataclass(frozen=True)
+class Held(Hypothesis):
     by: Metric = PRIMARY
     things: int | None = None  # of the prompts; None is both kinds
 

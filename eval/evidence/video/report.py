@@ -28,7 +28,7 @@ class Report:
         known = [held for held in CLAIMS if held.a in found and held.b in found]
         reflected = [label for label, one in found.items() if one.column.partner]
         self.against = {label: self._as_dear(found[label]) for label in reflected}
-        claimed = [_test(held) for held in known if held.expected != "within" and not held.bound]
+        claimed = [_test(held) for held in known if held.of_more_or_less]
         others = [test for test in claimed if test != PRIMARY_TEST]
         first = {PRIMARY_TEST: self.differences.of(PRIMARY_TEST).p}
         self.p = first | self.differences.corrected(others)
@@ -87,13 +87,7 @@ class Report:
         row = f"{METRICS[held.by]}{of}: {held.a} − {held.b}"
         if test in self.p:
             row += f" ({'p' if test == PRIMARY_TEST else 'p after Holm'} {p_told(self.p[test])})"
-        return Claim(
-            text=held.text,
-            row=row,
-            measured=measured(paired),
-            expected=held.expected,
-            bound=held.bound,
-        )
+        return held.claim(row, measured(paired))
 
 
 def p_told(p: float) -> str:

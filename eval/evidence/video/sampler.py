@@ -13,11 +13,10 @@ from w2sd_video.shapes import Kind
 from w2sd_video.shapes.score import speed
 from w2sd_video.shapes.world import Scene
 
+from ..embedded.ideal import Clip, iou, nearest, psnr
+from ..embedded.rendering import Rendering, Wanted
+from ..embedded.store import Pair, Row, rows
 from .columns import Column
-from .ideal import Clip, iou, nearest, psnr
-from .pairs import Pair
-from .rendering import Rendering, Wanted
-from .store import Row, key
 
 Videos = Rendering[Column, Pair]
 Clips = Wanted[Column, Pair]
@@ -58,19 +57,8 @@ class Embedded:
             grade | more(clip, pair[0]) | {"guidance": scale}
             for grade, clip, pair, scale in zip(grades, pipe.clips, pairs, scales, strict=True)
         ]
-        seconds = (time.process_time() - began) / len(pairs)
-        return [
-            Row(
-                key=key(self.fingerprint, column, (scene, seed)),
-                column=asdict(column),
-                prompt=scene.caption,
-                seed=seed,
-                values={name: round(v, 5) if math.isfinite(v) else None for name, v in own.items()},
-                evaluations=pipe.run.evaluations / len(pairs),
-                seconds=round(seconds, 3),
-            )
-            for (scene, seed), own in zip(pairs, values, strict=True)
-        ]
+        seconds = time.process_time() - began
+        return rows(self.fingerprint, column, pairs, values, pipe.run.evaluations, seconds)
 
 
 def more(clip: Clip, scene: Scene) -> dict[str, float]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ..embedded.rendering import Wanted
 from . import plan as planned
 from .choice import Family, best_guidances, choose, worth
 from .columns import LOW, Column, Partner, plain_with
 from .pairs import Pair
 from .plan import Plan
-from .rendering import Wanted
 from .sampler import Videos
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from w2sd_video.shapes import Kind
 
+from ..embedded.rendering import Wanted
 from ..panels import Dot, Dots, Row
 from ..result import HOLDS, Claim, Result, Table
 from . import plan as planned
@@ -19,12 +20,11 @@ from .columns import Partner, plain_with
 from .outcomes import Differences, Found, Test, measured
 from .pairs import split_pairs
 from .plan import METRICS, PRIMARY, Metric
-from .rendering import Wanted
 from .report import LEVEL, p_told
 from .sampler import Videos
 from .search import Best, Search, Searching
 from .tables import NOTHING
-from .working import NAMES, effort, rendering_of, say_cost
+from .working import NAMES, effort, say_cost, videos
 
 # How each kind of difference is set.
 KINDS: dict[Partner, str] = {
@@ -41,7 +41,7 @@ def run(kind: Kind, seed: int, quick: bool) -> Result:
     Raises:
         InputError: if there are no weights of it.
     """
-    with rendering_of(kind, quick) as rendering:
+    with videos(kind, quick) as rendering:
         return result(kind, searched.QUICK if quick else searched.FULL, rendering, seed)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from w2sd_video.shapes import Kind
 
+from ..embedded.rendering import Wanted
 from ..result import Result
 from . import plan as planned
 from .choice import choose
@@ -11,11 +12,10 @@ from .drawn import CAPTION, figure
 from .outcomes import Found
 from .pairs import Pair, split_pairs
 from .plan import FULL, LARGE, QUICK, Chosen, Plan
-from .rendering import Wanted
 from .report import Report
 from .sampler import Clips, Videos
 from .tables import tables
-from .working import NAMES, effort, rendering_of, say_cost
+from .working import NAMES, effort, say_cost, videos
 
 
 def run(kind: Kind, seed: int, quick: bool) -> Result:
@@ -24,7 +24,7 @@ def run(kind: Kind, seed: int, quick: bool) -> Result:
     Raises:
         InputError: if there are no weights of it.
     """
-    with rendering_of(kind, quick) as rendering:
+    with videos(kind, quick) as rendering:
         return result(kind, QUICK if quick else FULL, rendering, seed)
 
 

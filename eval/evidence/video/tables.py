@@ -7,7 +7,7 @@ import math
 from ..measured import Measured
 from ..result import Table
 from .outcomes import Test, measured
-from .plan import LARGE, METRICS, PRIMARY
+from .plan import LARGE, METRICS, PRIMARY, Metric
 from .report import LEVEL, Report
 
 NOTHING = "–"  # where no clip has anything to measure
@@ -39,8 +39,8 @@ def _means(report: Report) -> Table:
 
 
 def _differences(report: Report) -> Table:
-    def cell(label: str, against: str, metric: object) -> str:
-        test = Test(label, against, metric)  # type: ignore[arg-type]
+    def cell(label: str, against: str, metric: Metric) -> str:
+        test = Test(label, against, metric)
         paired = report.differences.of(test)
         return f"{measured(paired)}{'*' * (report.p_listed[test] < LEVEL)}" if paired.n else NOTHING
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from w2sd_video.render.jobs.job import Job
+
 from ...conftest import Call
 from .runs import BASE, REFLECTED, run
 
 
-def score(job: object) -> dict[str, float]:
-    plus = 0.1 if job.kind == "reflected" else 0.0  # type: ignore[attr-defined]
+def score(job: Job) -> dict[str, float]:
+    plus = 0.1 if job.kind == "reflected" else 0.0
     return {"aesthetic_quality": 0.5 + plus, "dynamic_degree": 1.0}
 
 
@@ -81,8 +83,8 @@ def test_nothing_scored_still_shows_what_it_costs(here: Path, call: Call) -> Non
 
 
 def test_scores_that_are_no_numbers_are_null(here: Path, call: Call) -> None:
-    def odd(job: object) -> dict[str, float]:
-        reflected = job.kind == "reflected"  # type: ignore[attr-defined]
+    def odd(job: Job) -> dict[str, float]:
+        reflected = job.kind == "reflected"
         return {"aesthetic_quality": math.inf if reflected else 0.5}
 
     run(here / "run", score=odd, baseline=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -46,6 +47,9 @@ def test_what_is_missing_on_one_side_does_not_count() -> None:
     result = one(column(1, NAN, 3, 5), column(0, 7, NAN, 3))
     assert (result.n, result.mean, result.reference_mean, result.difference) == (2, 3, 1.5, 1.5)
     assert result.wins == 2
+
+
+Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
 
 
 @pytest.mark.parametrize("values", [(), (NAN, NAN)], ids=["no pairs", "nothing scored"])
@@ -144,10 +148,10 @@ def test_intervals_of_normal_data_are_as_wide_as_students(n: int) -> None:
     ],
     ids=["normal", "skewed", "binary"],
 )
-def test_intervals_cover_the_truth(n: int, draw: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_intervals_cover_the_truth(n: int, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 1000 experiments about 95 % have the true mean, 0, in their interval."""
     monkeypatch.setattr(statistics, "RESAMPLES", 2000)
-    values = draw(np.random.default_rng(1), (n, 1000))  # type: ignore[operator]
+    values = draw(np.random.default_rng(1), (n, 1000))
     ends = np.array(mean_intervals(values))
     covered = ((ends[:, 0] <= 0) & (ends[:, 1] >= 0)).mean()
     assert 0.92 <= covered <= 0.98

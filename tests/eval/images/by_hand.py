@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -20,10 +21,9 @@ from w2sd_video.eval.images.models import HEAD
 from w2sd_video.shapes.models import make_tokenizer
 
 
-def pil_processor(name: str) -> type:
+def pil_processor(name: str) -> Any:
     """An image processor of transformers that works with Pillow, whatever the release calls it."""
-    found: type = getattr(transformers, f"{name}Pil", None) or getattr(transformers, name)
-    return found
+    return getattr(transformers, f"{name}Pil", None) or getattr(transformers, name)
 
 
 def cosine(a: Tensor, b: Tensor) -> float:
@@ -31,7 +31,7 @@ def cosine(a: Tensor, b: Tensor) -> float:
 
 
 def clip_pixels(folder: Path, image: Path) -> Tensor:
-    processor = pil_processor("CLIPImageProcessor").from_pretrained(folder)  # type: ignore[attr-defined]
+    processor = pil_processor("CLIPImageProcessor").from_pretrained(folder)
     pixels: Tensor = processor(Image.open(image), return_tensors="pt")["pixel_values"]
     return pixels
 
@@ -48,7 +48,7 @@ def clip_vectors(folder: Path, image: Path, prompt: str) -> tuple[Tensor, Tensor
 
 @torch.no_grad()
 def dino_vector(folder: Path, image: Path) -> Tensor:
-    processor = pil_processor("BitImageProcessor").from_pretrained(folder)  # type: ignore[attr-defined]
+    processor = pil_processor("BitImageProcessor").from_pretrained(folder)
     pixels = processor(Image.open(image), return_tensors="pt")["pixel_values"]
     vector: Tensor = AutoModel.from_pretrained(folder).eval()(pixels).pooler_output[0]
     return vector

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from w2sd_video.eval.errors import Unusable
 from w2sd_video.eval.images import inception
 from w2sd_video.eval.images.inception import Inception, resized
-from w2sd_video.eval.vbench.errors import Unusable
 
 from . import plain_inception
 

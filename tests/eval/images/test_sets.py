@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from w2sd_video.eval.errors import NotThere
 from w2sd_video.eval.images import of_sets, scoring, sets
 from w2sd_video.eval.images.outcome import Report
 from w2sd_video.eval.images.pictures import find
 from w2sd_video.eval.images.scores import KINDS
 from w2sd_video.eval.results import Results
-from w2sd_video.eval.vbench.errors import NotThere
 
 from .conftest import draw, loose, rendered
 

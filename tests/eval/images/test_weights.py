@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import ViTConfig, ViTModel
+from w2sd_video.eval.errors import NotThere, Unusable
 from w2sd_video.eval.images import loading, models, weights
 from w2sd_video.eval.images.weights import MODELS, fingerprint, locate
-from w2sd_video.eval.vbench.errors import NotThere, Unusable
 
 from .conftest import CLIP_PIXELS, VISION, WIDTH, draw, lively, make_aesthetic, make_clip
 

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import pytest
+from w2sd_video.eval.errors import Unusable
 from w2sd_video.eval.vbench import checked
-from w2sd_video.eval.vbench.errors import Unusable
 
 
 def result(**values: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from w2sd_video.eval.errors import Crashed, EvaluationError
 from w2sd_video.eval.vbench import environment, interpreter
-from w2sd_video.eval.vbench.errors import Crashed, EvaluationError
 
 from w2sd_video.render.errors import InputError
 

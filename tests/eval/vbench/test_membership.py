@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 from w2sd_video.eval.clips import Clip
+from w2sd_video.eval.errors import NotThere
 from w2sd_video.eval.vbench.dimensions import DIMENSIONS
-from w2sd_video.eval.vbench.errors import NotThere
 from w2sd_video.eval.vbench.membership import members, mode_of, rendered_suite, still_ones
 from w2sd_video.eval.vbench.suite import Entry
 

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from w2sd_video.eval.vbench.errors import Crashed, EvaluationError, TimedOut, Unusable
+from w2sd_video.eval.errors import Crashed, EvaluationError, TimedOut, Unusable
 from w2sd_video.eval.vbench.process import run_task
 
 from .conftest import FAKE, Fake, is_there, wait_for

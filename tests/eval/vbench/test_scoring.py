@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from w2sd_video.eval.errors import CRASHED, NOT_THERE, TIMED_OUT, UNUSABLE
 from w2sd_video.eval.results import Results
 from w2sd_video.eval.vbench import process, scoring, weights
 from w2sd_video.eval.vbench.dimensions import chosen
-from w2sd_video.eval.vbench.errors import CRASHED, NOT_THERE, TIMED_OUT, UNUSABLE
 from w2sd_video.eval.vbench.scoring import Report, Request, evaluate
 
 from w2sd_video.render.errors import InputError

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from w2sd_video.eval.evidence.embedded.rendering import Rendering
+from w2sd_video.eval.evidence.embedded.store import Row, key
 from w2sd_video.eval.evidence.video.columns import Column
 from w2sd_video.eval.evidence.video.pairs import Pair
-from w2sd_video.eval.evidence.video.rendering import Rendering
 from w2sd_video.eval.evidence.video.sampler import Videos
-from w2sd_video.eval.evidence.video.store import Row, key
 
 MODELS = "pretended"
 
@@ -64,4 +64,4 @@ class Pretend:
 
 
 def rendering(folder: Path, pretend: Pretend, processes: int = 1) -> Videos:
-    return Rendering(pretend, key_of, folder, processes)
+    return Rendering(pretend, key_of, folder, processes, batch=8)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 import torch
 from diffusers import LattePipeline, UNetMotionModel
+from w2sd_video.eval.evidence.embedded.store import Row
 from w2sd_video.eval.evidence.video import models as loaded
 from w2sd_video.eval.evidence.video.columns import Column, plain_with
 from w2sd_video.eval.evidence.video.models import still
 from w2sd_video.eval.evidence.video.pairs import split_pairs
 from w2sd_video.eval.evidence.video.sampler import Embedded
-from w2sd_video.eval.evidence.video.store import Row
 
 from w2sd_video import shapes
 from w2sd_video.shapes import dit, models

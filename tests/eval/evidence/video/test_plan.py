@@ -20,6 +20,8 @@ from w2sd_video.eval.evidence.video.plan import (
     columns,
 )
 
+from w2sd_video.core.reflection import Mode
+
 CHOSEN = Chosen(strong=2.5, equal=1.5, reflected=2.5, effective=3.2)
 
 
@@ -28,9 +30,9 @@ CHOSEN = Chosen(strong=2.5, equal=1.5, reflected=2.5, effective=3.2)
 @pytest.mark.parametrize("share", FULL.shares)
 @pytest.mark.parametrize("guidance", [1.5, 2.5])
 def test_strong_alone_takes_as_many_evaluations(
-    partner: Partner, mode: str, share: float, guidance: float
+    partner: Partner, mode: Mode, share: float, guidance: float
 ) -> None:
-    reflected = Column(12, 2.5, partner=partner, mode=mode, share=share)  # type: ignore[arg-type]
+    reflected = Column(12, 2.5, partner=partner, mode=mode, share=share)
     alone = plain_with(reflected.evaluations, guidance)
     # To a step; of the primary comparison and its grid exactly.
     assert abs(alone.evaluations - reflected.evaluations) <= (1 if partner != "weights" else 0)

@@ -61,7 +61,7 @@ class Rendering(Generic[C, P]):
     key: Callable[[C, P], str]
     folder: Path
     processes: int
-    batch: int = 8
+    batch: int
     asked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:

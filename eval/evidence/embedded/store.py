@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2sd_video.shapes import FOLDERS, Kind, score, world
-
-from .pairs import Pair
+from w2sd_video.shapes.world import Scene
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+Pair = tuple[Scene, int]  # what is asked for, and the seed of the noise
 
 # Of what is measured, and how clips are sampled. Raise it when either changes.
 VERSION = 1
@@ -49,6 +51,29 @@ def key(models: str, column: DataclassInstance, pair: Pair) -> str:
     """
     told = json.dumps([VERSION, models, asdict(column), pair[0].caption, pair[1]], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:20]
+
+
+def rows(
+    models: str,
+    column: DataclassInstance,
+    pairs: Sequence[Pair],
+    values: Iterable[Mapping[str, float]],
+    evaluations: float,
+    seconds: float,
+) -> list[Row]:
+    """Of one batch, whose evaluations and seconds are shared out evenly."""
+    return [
+        Row(
+            key=key(models, column, (scene, seed)),
+            column=asdict(column),
+            prompt=scene.caption,
+            seed=seed,
+            values={name: round(v, 5) if math.isfinite(v) else None for name, v in own.items()},
+            evaluations=evaluations / len(pairs),
+            seconds=round(seconds / len(pairs), 4),
+        )
+        for (scene, seed), own in zip(pairs, values, strict=True)
+    ]
 
 
 @cache

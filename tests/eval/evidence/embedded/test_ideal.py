@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from w2sd_video.eval.evidence.video.ideal import RANGES, iou, nearest, psnr
+from w2sd_video.eval.evidence.embedded.ideal import RANGES, iou, nearest, psnr
 
 from w2sd_video.shapes.world import (
     BACKGROUNDS,

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from w2sd_video.eval.evidence.embedded.rendering import Wanted
+from w2sd_video.eval.evidence.embedded.store import key, read
 from w2sd_video.eval.evidence.video.columns import Column
 from w2sd_video.eval.evidence.video.pairs import split_pairs
-from w2sd_video.eval.evidence.video.rendering import Wanted
 from w2sd_video.eval.evidence.video.sampler import Clips
-from w2sd_video.eval.evidence.video.store import key, read
 
-from .pretend import Pretend, key_of, rendering
+from ..video.pretend import Pretend, key_of, rendering
 
 PAIRS = split_pairs("dev", 20)
 COLUMN = Column(4, 2.5, partner="weights", share=0.5)
@@ -24,13 +24,14 @@ def wanted(count: int = 20) -> list[Clips]:
 
 
 def test_two_processes_find_what_one_does(tmp_path: Path) -> None:
-    one, two = (rendering(tmp_path / str(n), Pretend(), n) for n in (1, 2))
+    here = Pretend()
+    one, two = rendering(tmp_path / "1", Pretend()), rendering(tmp_path / "2", here, 2)
     one.get(wanted())
     two.get(wanted())
     assert len(list((tmp_path / "2").glob("*.jsonl"))) == 2
     assert two.rows == one.rows
     assert len(one.rows) == 28
-    assert not two.sampler.called  # type: ignore[attr-defined]  # it was not this process
+    assert not here.called  # it was not this process
 
 
 def test_a_process_that_fails_is_told(tmp_path: Path) -> None:
@@ -92,8 +93,13 @@ def test_a_clip_s_key_is_of_all_that_it_depends_on() -> None:
         key_of(COLUMN, (PAIRS[0][0], PAIRS[1][1])),
         key("other weights", COLUMN, PAIRS[0]),
         *(
-            key_of(replace(COLUMN, **change), PAIRS[0])  # type: ignore[arg-type]
-            for change in ({"gap": 0.5}, {"mode": "implicit"}, {"guidance": 2.0}, {"steps": 5})
+            key_of(other, PAIRS[0])
+            for other in (
+                replace(COLUMN, gap=0.5),
+                replace(COLUMN, mode="implicit"),
+                replace(COLUMN, guidance=2.0),
+                replace(COLUMN, steps=5),
+            )
         ),
     }
     assert len(keys) == 8

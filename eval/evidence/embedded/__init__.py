@@ -1,0 +1,1 @@
+"""What all studies on the embedded models stand on: sampling, its record, and what is ideal."""

@@ -1,0 +1,71 @@
+"""What every study on the embedded models works with, and what it says of its cost."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from w2sd_video.render.errors import InputError
+from w2sd_video.shapes import FOLDERS, Kind
+
+from .rendering import Costs, Rendering, Sampler, Wanted
+from .store import fingerprint, key
+
+CLIPS = Path("evidence") / "clips"  # what was measured, a line a clip; studies share it
+PROCESSES = 8  # at most; each has its own copy of the models
+
+C = TypeVar("C", bound=Costs)
+
+
+class Price(NamedTuple):
+    """Seconds of one core of a small server: of each clip or still, and of an evaluation."""
+
+    what: str
+    each: float
+    evaluation: float
+
+
+@contextmanager
+def rendering_of(
+    kind: Kind, sampler: Callable[[Kind, str], Sampler[C, Any]], quick: bool, batch: int
+) -> Iterator[Rendering[C, Any]]:
+    """Of a kind's shipped models; nothing of a quick one is kept.
+
+    Args:
+        sampler: made of the kind and the models' fingerprint.
+        batch: clips that are sampled together.
+
+    Raises:
+        InputError: if there are no weights.
+    """
+    if not FOLDERS[kind].exists():
+        raise InputError(f"no weights of the shapes model '{kind}' in {FOLDERS[kind]}")
+    models = fingerprint(kind)
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Rendering(
+            sampler=sampler(kind, models),
+            key=partial(key, models),
+            folder=Path(temporary) if quick else CLIPS / kind,
+            processes=1 if quick else min(PROCESSES, os.cpu_count() or 1),
+            batch=batch,
+        )
+
+
+def tell_cost(name: str, wanted: Iterable[Wanted[C, Any]], price: Price, processes: int) -> None:
+    """What is planned, before it is sampled."""
+    listed = [*wanted]
+    count = sum(len(one.pairs) for one in listed)
+    evaluations = sum(one.evaluations for one in listed)
+    minutes = (price.each * count + price.evaluation * evaluations) / processes / 60
+    print(
+        f"{name}: {count:,} {price.what}, {evaluations:,} denoiser evaluations, about "
+        f"{minutes:.0f} min of {processes} cores if none of it is there yet",
+        file=sys.stderr,
+        flush=True,
+    )

@@ -87,6 +87,9 @@ def measure(
     guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 2.5,
     steps: Annotated[int, typer.Option(help="Inference steps.", min=1)] = 25,
     weak: Annotated[bool, typer.Option(help="Measure the weak partner.")] = False,
+    development: Annotated[
+        bool, typer.Option("--development", help="Other pairs, to choose settings on.")
+    ] = False,
     half: Annotated[bool, typer.Option("--bf16", help="Sample in bfloat16: faster.")] = False,
 ) -> None:
     """Grade a shipped model on prompts and seeds that training never used."""
@@ -95,7 +98,13 @@ def measure(
 
     from . import load_pipeline
     from .loss import bf16
-    from .measure import grade_pipeline, grade_vae, held_out_pairs
+    from .measure import (
+        DEVELOPMENT_SEED,
+        FIRST_SEED,
+        grade_pipeline,
+        grade_vae,
+        held_out_pairs,
+    )
     from .score import summary
 
     pipe = load_pipeline("video" if kind == "vae" else kind, weak=weak)
@@ -106,7 +115,7 @@ def measure(
         with bf16("cpu") if half else nullcontext():
             grades = grade_pipeline(
                 pipe,
-                held_out_pairs(objects, pairs),
+                held_out_pairs(objects, pairs, DEVELOPMENT_SEED if development else FIRST_SEED),
                 kind=kind,
                 guidance_scale=guidance,
                 num_inference_steps=steps,

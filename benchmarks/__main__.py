@@ -16,7 +16,7 @@ import torch
 
 from w2sd_video.render.versions import versions
 
-from . import attention, clips, pairs, resume, scale, start, throughput
+from . import attention, clips, options, pairs, resume, scale, start, throughput
 from .measure import Figures
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -46,6 +46,7 @@ BENCHMARKS = {
         | {f"weights_{mode}_over_evaluations": 1.05 for mode in clips.MODES},
     ),
     "overhead": Benchmark(clips.overhead, {"guidance_exact": 1.05}),
+    "options": Benchmark(options.options, {"graph_breaks": 0, "recompiles": 0}),
     "throughput": Benchmark(
         throughput.throughput, {"bfloat16_two_workers_ratio": (1.5, inf), "one_psnr": (35, inf)}
     ),

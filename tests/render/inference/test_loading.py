@@ -178,3 +178,14 @@ def test_a_dtype_for_each_component(tiny: Path) -> None:
     dtype = {"default": "bfloat16", "vae": "float32"}
     pipe = load_pipeline(Model(id=str(tiny), dtype=dtype))
     assert (pipe.unet.dtype, pipe.vae.dtype) == (torch.bfloat16, torch.float32)
+
+
+def test_channels_last(tiny: Path) -> None:
+    model = Model(id=str(tiny), channels_last=True)
+    pipe = load_pipeline(model)
+    other = load_denoiser(ModelRef(id=str(tiny)), pipe, model)
+    for module in (pipe.unet, pipe.vae, other):
+        kernels = [p for p in module.parameters() if p.ndim == 4 and min(p.shape[1:3]) > 1]
+        assert kernels
+        assert all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
+    assert other.conv_in.weight.data_ptr() == pipe.unet.conv_in.weight.data_ptr()  # still shared

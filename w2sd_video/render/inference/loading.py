@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
+from torch import nn
 from transformers import CLIPVisionModelWithProjection
 
 from w2sd_video import pipelines, shapes
@@ -62,6 +63,8 @@ def load_pipeline(model: Model) -> Any:
     if model.ip_adapter:
         with _loading(f"the IP-Adapter '{model.ip_adapter.path}'", "model.ip_adapter", model):
             _put_ip_adapter(pipe, model.ip_adapter, model)
+    if model.channels_last:
+        _put_channels_last(part for part in pipe.components.values() if isinstance(part, nn.Module))
     return pipe
 
 
@@ -77,10 +80,19 @@ def load_denoiser(reference: ModelRef, pipe: Any, model: Model) -> Any:
             name = "unet" if hasattr(pipe, "unet") else "transformer"
             own, other = getattr(pipe, name), getattr(shapes.load_pipeline(kind, weak=weak), name)
             share(own, other.to(own.device, own.dtype))
-            return other
-        return pipelines.load_denoiser(
-            pipe, reference.id, use_safetensors=_safetensors(model), **_where(reference)
-        )
+        else:
+            other = pipelines.load_denoiser(
+                pipe, reference.id, use_safetensors=_safetensors(model), **_where(reference)
+            )
+    if model.channels_last:
+        _put_channels_last(other if isinstance(other, tuple) else (other,))
+    return other
+
+
+def _put_channels_last(modules: Iterable[nn.Module]) -> None:
+    """Lay the weights of two-dimensional convolutions out as their fastest kernels want them."""
+    for parameter in (p for module in modules for p in module.parameters() if p.ndim == 4):
+        parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def _parts(model: Model, cls: Any) -> dict[str, Any]:

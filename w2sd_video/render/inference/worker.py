@@ -23,8 +23,10 @@ from w2sd_video.memory.fit import Fit
 from w2sd_video.memory.plan import DoesNotFitError
 from w2sd_video.memory.tensors import MIB
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
+from w2sd_video.pipelines.families import reflecting_class
 from w2sd_video.render.errors import InputError, did_you_mean
 from w2sd_video.render.inference import calls, device, tokens
+from w2sd_video.render.inference.compiling import Compiled
 from w2sd_video.render.inference.loading import load_denoiser, load_pipeline
 from w2sd_video.render.inference.stepping import after_step, watched
 from w2sd_video.render.jobs.events import PHASES, Cost, Step
@@ -65,6 +67,7 @@ class Worker:
         self._denoisers: dict[ModelRef, Any] = {}
         self._fit = Fit(self.device, share)
         self._encodings = Encodings()  # of the model that is loaded
+        self._compiled = Compiled()
         self._fitting: set[tuple[str, int]] = set()  # batches that the plan in force is for
 
     def render(self, batch: list[Job], on_step: Callable[[Step], None]) -> list[Clip]:
@@ -131,6 +134,7 @@ class Worker:
             _refusals(),
             self._encodings.used(_text_encoders(pipe)),
             self._fit.applied(),
+            self._compiled.used(self._to_compile(pipe, reflection, batch[0].config.model)),
             reflect(pipe, reflection) as run,
         ):
 
@@ -156,10 +160,7 @@ class Worker:
         if key in self._fitting:
             return
         own = {id(part) for part in pipe.components.values()}
-        sides: list[Any] = []
-        for side in (reflection.strong, reflection.weak) if reflection else ():
-            given = side.denoiser if isinstance(side.denoiser, (tuple, list)) else [side.denoiser]
-            sides += [m for m in given if m is not None and id(m) not in own]
+        sides = [module for module in _sides(reflection) if id(module) not in own]
         wish = config.memory
         attention: int | Literal["auto"] | None = "auto"
         if wish.attention != "auto":
@@ -181,6 +182,16 @@ class Worker:
             self._fitting.clear()
         self._fitting.add(key)
 
+    def _to_compile(self, pipe: Any, reflection: Reflection | None, model: Model) -> list[Any]:
+        """The denoisers of a call, if they are to be compiled and are whole in their place."""
+        if not model.compile:
+            return []
+        plan = self._fit.plan
+        if plan is None or plan.offload != "none" or plan.attention is not None:
+            log.warning("not compiled: %s", plan)
+            return []
+        return [*reflecting_class(type(pipe)).family.modules(pipe).values(), *_sides(reflection)]
+
     def _load(self, model: Model) -> Any:
         """The pipeline of a configuration, loaded if it is not the one at hand."""
         key = model_key(model)
@@ -189,6 +200,7 @@ class Worker:
             self._key, self._pipe, self._denoisers = None, None, {}
             self._fitting.clear()
             self._fit, self._encodings = Fit(self.device, self._share), Encodings()
+            self._compiled = Compiled()
             log.info("loading %s", model.id)
             pipe = self._pipe = load_pipeline(model)
             pipe.set_progress_bar_config(disable=True)
@@ -229,6 +241,15 @@ def _guidance(run: Run, clips: int) -> list[float] | list[None]:
     if not known:
         return [None] * clips
     return [round(scale, 4) for scale in torch.stack(known).mean(dim=0).tolist()]
+
+
+def _sides(reflection: Reflection | None) -> list[Any]:
+    """The denoisers that the sides name."""
+    named: list[Any] = []
+    for side in (reflection.strong, reflection.weak) if reflection else ():
+        given = side.denoiser if isinstance(side.denoiser, (tuple, list)) else [side.denoiser]
+        named += [module for module in given if module is not None]
+    return named
 
 
 def _text_encoders(pipe: Any) -> list[Any]:

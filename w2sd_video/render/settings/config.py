@@ -161,6 +161,8 @@ class Model(Section):
     revision: Text | None = None
     variant: Text | None = None
     dtype: Annotated[str | dict[str, str], BeforeValidator(_dtype)] | None = None
+    compile: bool = False
+    channels_last: bool = False
     allow_pickle: bool = False
     denoiser: ModelRef | None = None
     motion_adapter: ModelRef | None = None

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import inf
@@ -61,8 +62,10 @@ BENCHMARKS = {
 def lines(names: list[str]) -> Iterator[dict[str, Any]]:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
     for name in names or BENCHMARKS:
+        begun = time.perf_counter()
         figures = {key: float(f"{value:.4g}") for key, value in BENCHMARKS[name].run().items()}
-        yield {"name": name, "figures": figures, "versions": versions(), "machine": machine}
+        told = {"name": name, "figures": figures, "versions": versions(), "machine": machine}
+        yield {**told, "seconds": round(time.perf_counter() - begun)}
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -86,7 +89,8 @@ def table(results: list[dict[str, Any]]) -> str:
         + ", ".join(f"{name} {number}" for name, number in result["versions"].items())
         for result in results
     }
-    return "\n".join(rows) + "\n\n" + "\n".join(sorted(machines)) + "\n"
+    taken = f"All of them took {sum(result['seconds'] for result in results) / 60:.0f} minutes."
+    return "\n".join([*rows, "", *sorted(machines), "", taken, ""])
 
 
 def main() -> None:

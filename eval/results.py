@@ -23,7 +23,7 @@ CREATE TABLE scores (
     metric  TEXT NOT NULL,   -- a VBench dimension, or another metric's name
     source  TEXT NOT NULL,   -- who says so, with its version: "vbench 0.1.5", "shapes 1"
     value   REAL NOT NULL,
-    scored  REAL NOT NULL,   -- seconds since 1970
+    scored  REAL NOT NULL,   -- or kept when asked for again; seconds since 1970
     PRIMARY KEY (clip, metric, source)
 ) WITHOUT ROWID;
 """
@@ -79,8 +79,22 @@ class Results:
         query = "SELECT clip, value FROM scores WHERE metric = ? AND source = ?"
         return dict(self._db.execute(query, (metric, source)))
 
+    def of_metric(self, metric: str) -> dict[tuple[str, str], float]:
+        """Values by clip and source: for many sources, since ``of`` looks through all each time."""
+        query = "SELECT clip, source, value FROM scores WHERE metric = ?"
+        return {(clip, source): value for clip, source, value in self._db.execute(query, (metric,))}
+
+    def renew(self, metric: str, keys: Iterable[tuple[str, str]]) -> None:
+        """Take kept scores, by clip and source, for the latest: they were asked for again."""
+        now = time.time()
+        rows = [(now, clip, metric, source) for clip, source in keys]
+        query = "UPDATE scores SET scored = ? WHERE clip = ? AND metric = ? AND source = ?"
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany(query, rows)
+        self._db.execute("COMMIT")
+
     def latest(self) -> dict[str, dict[str, Score]]:
-        """Scores by clip and metric; of several sources the one that scored last."""
+        """Scores by clip and metric; of several sources the one that was asked last."""
         found: dict[str, dict[str, Score]] = {}
         query = "SELECT clip, metric, source, value FROM scores ORDER BY scored"
         for row in self._db.execute(query):

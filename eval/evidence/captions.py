@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
+from . import corrected
 from .panels import Row
 from .result import Result
-from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways, corrected
+from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways
 from .stills.prompts import RAW, Words, pairs, prompt
 from .stills.study import sampled
-from .stills.ways import Partner, Way
+from .stills.ways import Partner, Way, extrapolating
 
 
 class Size(NamedTuple):
@@ -33,18 +35,18 @@ def ways(size: Size, guidance: float) -> Ways:
     }
     for words in RAW:
         made[raw(words)] = Way(size.steps, guidance, words=words), "weak"
-        for name, (way, role) in _pair(size, guidance, Partner(words=words)).items():
+        for name, (way, role) in _pair(guidance, Partner(words=words), size.steps).items():
             made[f"{words}: {name}"] = way, role
     return made
 
 
-def _pair(size: Size, guidance: float, partner: Partner) -> Ways:
-    steps = size.steps
+def _pair(guidance: float, partner: Partner, steps: int) -> Ways:
+    exact = Way(steps, guidance, partner=partner)
     return {
-        "reflected": (Way(steps, guidance, partner=partner), "reflected"),
-        "implicit": (Way(steps, guidance, partner=partner, mode="implicit"), "reflected"),
-        "extrapolate": (Way(steps, guidance, partner=partner, mode="extrapolate"), "baseline"),
-        "turned round": (Way(steps, guidance, partner=partner, turned=True), "harm"),
+        "reflected": (exact, "reflected"),
+        "implicit": (replace(exact, mode="implicit"), "reflected"),
+        "extrapolate": (extrapolating(exact), "baseline"),
+        "turned round": (replace(exact, turned=True), "harm"),
     }
 
 
@@ -60,7 +62,9 @@ def held(words: Words) -> list[Held]:
         Held("Reflection gets more right than the refined caption alone", reflected, STRONG),
         Held("More than the refined one with as many evaluations", reflected, LONG),
         Held("More than the refined one with more guidance", reflected, GUIDED),
-        Held("More than extrapolation", reflected, f"{words}: extrapolate"),
+        Held(
+            "More than extrapolation, for as many evaluations", reflected, f"{words}: extrapolate"
+        ),
         Held("Its outlines are better", reflected, STRONG, by="iou"),
         Held("Turned round, it does harm", f"{words}: turned round", STRONG, "below"),
     ]
@@ -79,18 +83,19 @@ def run(seed: int, quick: bool) -> Result:
 
 
 def result(made: list[Outcomes], size: Size, examples: str) -> Result:
+    claims = corrected.corrected(claim for outcomes in made for claim in outcomes.claims(HELD))
     return Result(
         name="captions",
         title="Raw and refined captions",
         about=(
             "The paper's table 5 on the embedded image model. Scenes of two things whose captions "
             "training never saw; strong and final side read the world's own caption, the weak "
-            f"side a raw one of the same scene ({examples}). {size.pairs} scenes, {size.steps} "
+            f"side a raw one of the same scene ({examples}). {made[0].about_pairs}, {size.steps} "
             f"steps, mode exact, gap 1, all steps; *more guidance* is {MORE:g} more. What raw "
             f"captions leave out is graded, too. {TOLD} Guidance 1, and rows of implicit, were "
             "added after a look at other pairs; the claims stayed as they were."
         ),
-        claims=[claim for outcomes in made for claim in outcomes.claims(HELD)],
+        claims=claims,
         tables=[outcomes.table() for outcomes in made],
         figure=[
             Row(title="", panels=[outcomes.dots(metric, STRONG) for outcomes in made])
@@ -99,7 +104,7 @@ def result(made: list[Outcomes], size: Size, examples: str) -> Result:
         caption="What is all right and how well outlines fit, for refined and raw captions alone "
         "and for reflection, extrapolation and the pair turned round, with guidance and without",
         remarks=[
-            corrected((outcomes, HELD) for outcomes in made),
+            corrected.told(claims),
             *(_remark(outcomes, words) for outcomes in made for words in RAW),
         ],
     )

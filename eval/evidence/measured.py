@@ -48,3 +48,8 @@ def signed(text: str) -> str:
     """With a true minus sign, and none before a zero."""
     minus = text.startswith("-") and text.partition(" ")[0].strip("-0.") != ""
     return ("−" if minus else "") + text.lstrip("-")
+
+
+def p_told(p: float) -> str:
+    """``p .012``."""
+    return "p < .001" if p < 0.001 else f"p {p:.3f}".replace(" 0.", " .")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +12,11 @@ from pydantic import Field, ValidationError
 
 from w2sd_video.render.errors import InputError
 
-from .measured import Measured, Strict, signed
+from .measured import Measured, Strict, p_told, signed
 from .panels import Row
 
 HOLDS, REFUTED, OPEN = "holds", "refuted", "open"
+LEVEL = 0.05  # a p below it decides
 DIGITS = 5  # that JSON keeps of a number
 
 Expected = Literal["above", "below", "within"]
@@ -24,10 +27,13 @@ class Claim(Strict):
 
     It holds where the whole 95 % interval of ``measured`` is where ``expected`` says: above or
     below ``bound``, or within ± ``bound``. It is refuted where the whole interval is elsewhere,
-    and open where the interval has a part on each side.
+    and open where the interval has a part on each side. Where it has a p, it is open also if that
+    is not below ``LEVEL``.
 
     Attributes:
         row: what was measured, in the words of the tables: "exact − strong".
+        p: two-sided, of the bound, corrected for a study's other claims; None where the interval
+            alone decides.
     """
 
     text: str
@@ -35,9 +41,15 @@ class Claim(Strict):
     measured: Measured
     expected: Expected
     bound: float = 0.0
+    p: float | None = None
 
     @property
     def verdict(self) -> str:
+        return self.by_interval if self.p is None or self.p < LEVEL else OPEN
+
+    @property
+    def by_interval(self) -> str:
+        """The verdict, were there no p."""
         low, high = self.measured.low, self.measured.high
         if low is None or high is None:
             return OPEN
@@ -49,6 +61,11 @@ class Claim(Strict):
             if self.expected == "above":
                 inside, outside = low > self.bound, high <= self.bound
         return HOLDS if inside else REFUTED if outside else OPEN
+
+    @property
+    def found(self) -> str:
+        """What was measured, and p."""
+        return f"{self.measured}" + (f", {p_told(self.p)}" if self.p is not None else "")
 
     @property
     def refuted_by(self) -> str:
@@ -72,14 +89,24 @@ class Hypothesis:
     expected: Expected = "above"
     bound: float = 0.0
 
-    @property
-    def of_more_or_less(self) -> bool:
-        """Whether it has a p: a bound other than 0 has none."""
-        return self.expected != "within" and not self.bound
+    def claim(
+        self, row: str, measured: Measured, p: Callable[[float], float] = lambda mean: math.nan
+    ) -> Claim:
+        """Of what was measured.
 
-    def claim(self, row: str, measured: Measured) -> Claim:
+        Args:
+            p: two-sided, of a mean that is this number; NaN where there is none.
+        """
+        # To be within two bounds is to be on the inner side of both: the larger p decides.
+        bounds = (-self.bound, self.bound) if self.expected == "within" else (self.bound,)
+        value = max(map(p, bounds))
         return Claim(
-            text=self.text, row=row, measured=measured, expected=self.expected, bound=self.bound
+            text=self.text,
+            row=row,
+            measured=measured,
+            expected=self.expected,
+            bound=self.bound,
+            p=None if math.isnan(value) else value,
         )
 
 

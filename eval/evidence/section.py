@@ -35,7 +35,7 @@ def claims_table(claims: list[Claim]) -> str:
     for claim in claims:
         verdict = claim.verdict if claim.verdict == HOLDS else f"**{claim.verdict}**"
         rows.append(
-            f"| {claim.text} | {claim.row} | {claim.measured} | {claim.refuted_by} | {verdict} |"
+            f"| {claim.text} | {claim.row} | {claim.found} | {claim.refuted_by} | {verdict} |"
         )
     return "\n".join(rows)
 
@@ -81,7 +81,7 @@ def summary(results: list[Result]) -> str:
         anchor = result.title.lower().replace(",", "").replace(" ", "-")
         rows.append(f"| [{result.title}](#{anchor}) | {len(verdicts)} | {counts} |")
     refuted = [
-        f"- {result.title}. {claim.text}: {claim.row} is {claim.measured}"
+        f"- {result.title}. {claim.text}: {claim.row} is {claim.found}"
         for result in results
         for claim in result.claims
         if claim.verdict == REFUTED

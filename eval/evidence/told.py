@@ -19,7 +19,7 @@ def terminal(result: Result) -> Iterator[Table | Padding]:
         table.add_column(column, overflow="fold")
     for claim in result.claims:
         verdict = Text(claim.verdict, STYLES[claim.verdict])
-        table.add_row(verdict, Text(claim.text), Text(claim.row), Text(str(claim.measured)))
+        table.add_row(verdict, Text(claim.text), Text(claim.row), Text(claim.found))
     yield table
     for remark in result.remarks:
         yield Padding(Text(remark.replace("**", "").replace("`", "")), (0, 0, 0, 2))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,11 @@ class PromptList:
         """
         suffix = Path(self.file).suffix.lower()
         if suffix not in (".csv", ".json", ".jsonl"):
-            raise InputError("must be a .csv, .json or .jsonl file", self.file, key=WHERE)
+            raise InputError(
+                "must be a .csv, .json or .jsonl file, and columns have commas between them",
+                self.file,
+                key=WHERE,
+            )
         text = read_text(Path(self.file), self.file, "prompt list")
         records = _csv(text, self.file) if suffix == ".csv" else _json(text, self.file)
         keys = LISTS[self.name]
@@ -67,7 +71,8 @@ class PromptList:
             if key is None:
                 wanted = " or ".join(f"'{key}'" for key in keys)
                 there = ", ".join(f"'{key}'" for key in named) or "nothing"
-                raise InputError(f"has no {wanted}, but {there}", self.file, line)
+                advice = "; columns must have commas between them" if _tabs(named) else ""
+                raise InputError(f"has no {wanted}, but {there}{advice}", self.file, line)
             prompt = "" if named[key] is None else named[key]
             if not isinstance(prompt, str):
                 raise InputError(f"the prompt must be text, got {prompt!r}", self.file, line)
@@ -77,6 +82,11 @@ class PromptList:
         if not found:
             raise InputError("has no prompts", self.file)
         return found
+
+
+def _tabs(named: Iterable[str]) -> bool:
+    """Whether names of columns have what looks like another separator than a comma in them."""
+    return any(separator in key for key in named for separator in "\t;")
 
 
 def _csv(text: str, file: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -111,4 +121,6 @@ def _decoded(text: str, file: str, line: int | None) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"broken JSON: {error}", file, line) from None
+        raise InputError(
+            f"broken JSON: {error}; there must be one object a line, or a list: [...]", file, line
+        ) from None

@@ -29,10 +29,7 @@ def loaded(cls: Any, folder: Path, allow_pickle: bool, may_lack: str = "") -> An
     Raises:
         Unusable: if it can't be loaded, or would be so with weights made up.
     """
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()  # of what isn't as it should be this function tells
-    logging.disable_progress_bar()
+    quiet()
     try:
         model, report = cls.from_pretrained(
             folder,
@@ -51,6 +48,14 @@ def loaded(cls: Any, folder: Path, allow_pickle: bool, may_lack: str = "") -> An
             f"{folder} lacks {len(lacking)} weights of {cls.__name__}, the first: {lacking[0]}"
         )
     return model.float().eval().requires_grad_(False).to(device())
+
+
+def quiet() -> None:
+    """Let transformers say nothing: of what isn't as it should be this package tells."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def tensors(folder: Path, allow_pickle: bool, beginning: str = "") -> dict[str, Tensor]:

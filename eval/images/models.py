@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2sd_video.eval.errors import Unusable
-from w2sd_video.eval.images.loading import loaded, preparation, tensors, unusable
+from w2sd_video.eval.images.loading import loaded, preparation, quiet, tensors, unusable
 from w2sd_video.eval.images.pixels import Preparation
 
 if TYPE_CHECKING:
@@ -18,32 +19,80 @@ if TYPE_CHECKING:
 HEAD = (0, 2, 4, 6, 7)
 
 
+class Reader:
+    """Prompts as a CLIP reads them, which takes no weights.
+
+    Attributes:
+        length: so many tokens of a prompt are read.
+
+    Raises:
+        Unusable: if the tokenizer is not what it should be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoTokenizer, CLIPConfig
+
+        quiet()
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            config = CLIPConfig.from_pretrained(folder, local_files_only=True)
+        except Exception as error:
+            raise unusable(folder, error) from None
+        self.length = int(config.text_config.max_position_embeddings)
+
+    def __call__(self, prompts: Sequence[str]) -> Any:
+        """Tokens of prompts, ``(prompts, length of the longest)``; what is too long is cut."""
+        return self._tokenizer(
+            [self.cleaned(prompt) for prompt in prompts],
+            padding=True,
+            truncation=True,
+            max_length=self.length,
+            return_tensors="pt",
+            return_token_type_ids=False,
+        )
+
+    def cuts(self, prompt: str) -> bool:
+        """Whether a prompt is longer than what is read of it."""
+        return len(self._tokenizer(self.cleaned(prompt))["input_ids"]) > self.length
+
+    def cleaned(self, prompt: str) -> str:
+        """A prompt before it is cut into tokens."""
+        return prompt
+
+
+class HpsReader(Reader):
+    """As open_clip reads them, but for the package ftfy, which mends broken encodings."""
+
+    def cleaned(self, prompt: str) -> str:
+        return html.unescape(html.unescape(prompt)).strip()
+
+
 class Clip:
     """A CLIP, or a fine-tune of one, as transformers keeps it.
 
     Attributes:
-        length: so many tokens of a prompt are read.
+        reader: of its prompts.
         scale: what it multiplies cosines with.
 
     Raises:
         Unusable: if the weights are not what they should be.
     """
 
+    reader: type[Reader] = Reader
+
     def __init__(self, folder: Path, allow_pickle: bool = False) -> None:
-        from transformers import AutoTokenizer, CLIPModel
+        from transformers import CLIPModel
 
         self._model = loaded(CLIPModel, folder, allow_pickle)
-        config = self._model.config
-        self._prepare = preparation(folder, Preparation.of_clip(config.vision_config.image_size))
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
-        except Exception as error:
-            raise unusable(folder, error) from None
-        self.length = int(config.text_config.max_position_embeddings)
+        self._prepare = self._preparation(folder, self._model.config.vision_config.image_size)
+        self._read = self.reader(folder)
         self._known: dict[str, Tensor] = {}
         self.scale = float(self._model.logit_scale.exp())
+
+    def _preparation(self, folder: Path, side: int) -> Preparation:
+        return preparation(folder, Preparation.of_clip(side))
 
     def images(self, images: Sequence[Image.Image]) -> Tensor:
         """Unit vectors of RGB images, ``(images, width)``."""
@@ -57,21 +106,23 @@ class Clip:
 
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._known]
         if new:
-            tokens = self._tokenizer(
-                new,
-                padding=True,
-                truncation=True,
-                max_length=self.length,
-                return_tensors="pt",
-                return_token_type_ids=False,
-            ).to(self._model.device)
+            tokens = self._read(new).to(self._model.device)
             read = self._model.text_model(**tokens).pooler_output
             self._known |= zip(new, _unit(self._model.text_projection(read)), strict=True)
         return torch.stack([self._known[prompt] for prompt in prompts])
 
-    def cuts(self, prompt: str) -> bool:
-        """Whether a prompt is longer than what is read of it."""
-        return len(self._tokenizer(prompt)["input_ids"]) > self.length
+
+class Hps(Clip):
+    """HPS v2, with images and prompts as its official package prepares them.
+
+    What the folder says of images is left aside: whoever brought the weights into this form took
+    CLIP's own preparation, which cuts off the ends of all that is no square.
+    """
+
+    reader = HpsReader
+
+    def _preparation(self, folder: Path, side: int) -> Preparation:
+        return Preparation.of_hps(side)
 
 
 class Dino:
@@ -146,7 +197,7 @@ class Aesthetic:
 Embedder = Clip | Dino | Aesthetic
 CLASSES: dict[str, type[Embedder]] = {
     "pickscore": Clip,
-    "hps-v2": Clip,
+    "hps-v2": Hps,
     "clip": Clip,
     "aesthetic": Aesthetic,
     "dino": Dino,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from w2sd_video.eval.errors import Unusable
 from w2sd_video.eval.images import models
 from w2sd_video.eval.images.models import Aesthetic, Clip, Embedder
-from w2sd_video.eval.images.outcome import Outcome
 from w2sd_video.eval.images.pictures import Picture
 from w2sd_video.eval.images.scores import Kind
 from w2sd_video.eval.images.task import Task
@@ -43,6 +42,7 @@ def score(task: Task) -> None:
     for outcome in task.outcomes:
         kind, sources = outcome.kind, _sources(task, outcome.kind)
         known = _known(kind, sources, task.results)
+        task.results.renew(kind.name, {(p.content, sources[p]) for p in known})
         new = {(p.content, s): p for p, s in sources.items() if p not in known}
         outcome.kept, outcome.scored = len(known), len(new)
         for (content, source), picture in new.items():
@@ -55,6 +55,7 @@ def score(task: Task) -> None:
         for picture, value in known.items():
             of_side[picture.side].append(value)
         outcome.values = {s: (sum(v) / len(v), len(v)) for s, v in of_side.items()}
+    _tell_of_long_prompts(task)
 
 
 def _score(task: Task, todo: Sequence[_Todo]) -> None:
@@ -65,7 +66,6 @@ def _score(task: Task, todo: Sequence[_Todo]) -> None:
     task.say(f"{', '.join(kind.name for kind in asked)}: {len(todo)} images")
     with torch.inference_mode():
         model = models.CLASSES[asked[0].model](task.place, task.allow_pickle)
-        _tell_of_long_prompts(task.outcomes, model, todo)
         compares = any(kind.needs_reference for kind in asked)
         mean = _mean(model, task.reference) if compares else None
         for i in range(0, len(todo), BATCH):
@@ -113,17 +113,21 @@ def _mean(model: Embedder, reference: Sequence[Picture]) -> Tensor:
     return total / len(reference)
 
 
-def _tell_of_long_prompts(
-    outcomes: Sequence[Outcome], model: Embedder, todo: Sequence[_Todo]
-) -> None:
-    for outcome in outcomes:
-        if outcome.kind.needs_prompt and isinstance(model, Clip):
-            prompts = {item.picture.prompt for item in todo if outcome.kind in item.sources}
-            if cut := sum(map(model.cuts, prompts)):
-                outcome.notes.append(
-                    f"{cut} of {len(prompts)} prompts are longer than the {model.length} tokens"
-                    " that it reads"
-                )
+def _tell_of_long_prompts(task: Task) -> None:
+    """Tell of prompts that are not read to their end, whether their values are new or kept."""
+    asked = [outcome for outcome in task.outcomes if outcome.kind.needs_prompt]
+    if not asked:
+        return
+    model = models.CLASSES[asked[0].kind.model]
+    assert issubclass(model, Clip)
+    reader = model.reader(task.place)
+    prompts = {picture.prompt for picture in task.pictures}
+    if cut := sum(map(reader.cuts, prompts)):
+        for outcome in asked:
+            outcome.notes.append(
+                f"{cut} of {len(prompts)} prompts are longer than the {reader.length} tokens that"
+                " it reads"
+            )
 
 
 def _sources(task: Task, kind: Kind) -> dict[Picture, str]:
@@ -146,9 +150,9 @@ def _hash(text: str) -> str:
 
 
 def _known(kind: Kind, sources: Mapping[Picture, str], results: Results) -> dict[Picture, float]:
-    by_source = {source: results.of(kind.name, source) for source in {*sources.values()}}
+    found = results.of_metric(kind.name)
     return {
-        picture: by_source[source][picture.content]
+        picture: found[picture.content, source]
         for picture, source in sources.items()
-        if picture.content in by_source[source]
+        if (picture.content, source) in found
     }

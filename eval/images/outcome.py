@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from w2sd_video.eval.errors import EvaluationError
 from w2sd_video.eval.images.pictures import Picture
 from w2sd_video.eval.images.scores import Kind
 from w2sd_video.eval.outcome import Outcome as AnyOutcome
 from w2sd_video.eval.outcome import code_of
+
+from w2sd_video.render.errors import OK, SOME_FAILED
 
 
 @dataclass
@@ -25,10 +27,15 @@ class Outcome(AnyOutcome):
 
 @dataclass(frozen=True)
 class Report:
-    """What has become of all of them."""
+    """What has become of all of them.
+
+    Attributes:
+        left_out: images that can't be read, and why, a line each.
+    """
 
     pictures: list[Picture]
     outcomes: list[Outcome]
+    left_out: list[str] = field(default_factory=list)
 
     @property
     def sides(self) -> list[str]:
@@ -36,4 +43,4 @@ class Report:
 
     @property
     def code(self) -> int:
-        return code_of(self.outcomes)
+        return code_of(self.outcomes) or (SOME_FAILED if self.left_out else OK)

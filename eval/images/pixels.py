@@ -32,6 +32,7 @@ class Preparation:
         shortest: what its shorter side is scaled to.
         size: height and width that it is scaled to instead, whatever its shape.
         crop: height and width of the middle that is kept.
+        longest: what its longer side is scaled to instead of all this; black makes it a square.
         resample: a filter of Pillow's.
         scale: 8-bit values are multiplied by this.
         mean, std: of the three channels, to normalise with.
@@ -44,6 +45,7 @@ class Preparation:
     scale: float
     mean: Triple
     std: Triple
+    longest: int | None = None
 
     @classmethod
     def read(cls, folder: Path, default: Preparation | None = None) -> Preparation:
@@ -61,17 +63,17 @@ class Preparation:
                 raise ValueError("has no preprocessor_config.json")
             return default
         crops = bool(said.get("do_center_crop", "crop_size" in said))
-        shortest, size = _size(said.get("size"), crops)
-        if not said.get("do_resize", True):
-            shortest = size = None
         normal = said.get("do_normalize", True)
+        shortest = size = None
         try:
+            if said.get("do_resize", True):
+                shortest, size = _size(said, "size", crops)
             return cls(
                 shortest=shortest,
                 size=size,
-                crop=_size(said["crop_size"], False)[1] if crops else None,
+                crop=_size(said, "crop_size", False)[1] if crops else None,
                 resample=int(said.get("resample", BICUBIC if crops else BILINEAR)),
-                scale=float(said.get("rescale_factor", 1 / 255)),
+                scale=_scale(said),
                 mean=tuple(map(float, said["image_mean"])) if normal else (0.0, 0.0, 0.0),
                 std=tuple(map(float, said["image_std"])) if normal else (1.0, 1.0, 1.0),
             )
@@ -82,6 +84,11 @@ class Preparation:
     def of_clip(cls, side: int) -> Preparation:
         """CLIP's own, for square images of this side."""
         return cls(side, None, (side, side), BICUBIC, 1 / 255, CLIP_MEAN, CLIP_STD)
+
+    @classmethod
+    def of_hps(cls, side: int) -> Preparation:
+        """HPS v2's own: it sees whole images, whatever their shape."""
+        return cls(None, None, None, BICUBIC, 1 / 255, CLIP_MEAN, CLIP_STD, longest=side)
 
     def __call__(self, images: Sequence[Image.Image]) -> Tensor:
         """RGB images as one batch, ``(images, 3, height, width)`` float32.
@@ -101,14 +108,21 @@ class Preparation:
 
     def _one(self, image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
         width, height = image.size
-        if self.shortest:
+        if self.longest:
+            scale = self.longest / max(width, height)
+            width, height = (max(1, round(s * scale)) for s in (width, height))
+        elif self.shortest:
             short = min(width, height)
             width, height = (int(self.shortest * s / short) for s in (width, height))
         elif self.size:
             height, width = self.size
         if (width, height) != image.size:
             image = image.resize((width, height), Image.Resampling(self.resample))
-        if self.crop:
+        if self.longest:
+            square = Image.new("RGB", (self.longest, self.longest))
+            square.paste(image, ((self.longest - width) // 2, (self.longest - height) // 2))
+            image = square
+        elif self.crop:
             top, left = (height - self.crop[0]) // 2, (width - self.crop[1]) // 2
             image = image.crop((left, top, left + self.crop[1], top + self.crop[0]))
         return np.asarray(image)
@@ -130,15 +144,23 @@ def _said(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def _size(said: Any, crops: bool) -> tuple[int | None, tuple[int, int] | None]:
+def _scale(said: dict[str, Any]) -> float:
+    return float(said.get("rescale_factor", 1 / 255)) if said.get("do_rescale", True) else 1.0
+
+
+def _size(said: dict[str, Any], key: str, crops: bool) -> tuple[int | None, tuple[int, int] | None]:
     """The shorter side, or height and width.
 
     One number is the shorter side where the middle is cut out afterwards, and both where not.
+
+    Raises:
+        ValueError: if it is neither: what size transformers takes then differs between releases.
     """
-    if isinstance(said, dict) and "shortest_edge" in said:
-        return int(said["shortest_edge"]), None
-    if isinstance(said, dict) and {"height", "width"} <= set(said):
-        return None, (int(said["height"]), int(said["width"]))
-    if isinstance(said, int):
-        return (said, None) if crops else (None, (said, said))
-    return None, None
+    size = said.get(key)
+    if isinstance(size, dict) and "shortest_edge" in size and key == "size":
+        return int(size["shortest_edge"]), None
+    if isinstance(size, dict) and {"height", "width"} <= set(size):
+        return None, (int(size["height"]), int(size["width"]))
+    if isinstance(size, int):
+        return (size, None) if crops else (None, (size, size))
+    raise ValueError(f"'{key}' is {size}")

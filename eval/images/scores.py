@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from w2sd_video.render.errors import InputError, did_you_mean
 
 WHERE = "--scores"
-SOURCE = "images 1"  # counts up when values are computed otherwise
+SOURCE = "images 2"  # counts up when values are computed otherwise
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from w2sd_video.eval.errors import Crashed, EvaluationError, NotThere
 from w2sd_video.eval.images import of_images, of_sets, sets, weights
 from w2sd_video.eval.images.outcome import Outcome, Report
-from w2sd_video.eval.images.pictures import Picture, find
+from w2sd_video.eval.images.pictures import Found, find
 from w2sd_video.eval.images.scores import SOURCE, Kind
 from w2sd_video.eval.images.task import Task
 from w2sd_video.eval.results import Results
@@ -42,19 +42,26 @@ def evaluate(request: Request, say: Say) -> Report:
     """Score what has no score yet.
 
     Scores are kept as they come, so that an interruption loses the batch that is running and no
-    more. A score that can't be had does not keep the others from being so.
+    more. A score that can't be had does not keep the others from being so, and neither does an
+    image that can't be read.
 
     Raises:
-        InputError: if a folder or an image can't be used.
+        InputError: if a folder can't be used.
     """
-    pictures = find(request.folder)
+    found = find(request.folder)
     if request.weights is not None and not request.weights.is_dir():
         raise InputError("no such folder", str(request.weights), key="--weights")
-    reference = _reference(request)
-    outcomes = [Outcome(kind.name, kind) for kind in request.kinds]
+    reference, note = _reference(request)
+    left_out = [str(error) for error in (*found.unreadable, *reference.unreadable)]
+    for line in left_out:
+        say(f"{line}; it is left out")
+    outcomes = [
+        Outcome(kind.name, kind, notes=[note] if note and kind.needs_reference else [])
+        for kind in request.kinds
+    ]
     by_model: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
-        if outcome.kind.needs_reference and not reference:
+        if outcome.kind.needs_reference and not reference.pictures:
             _fail([outcome], NotThere("compares with other images; name them: --reference"), say)
         else:
             by_model[outcome.kind.model].append(outcome)
@@ -68,8 +75,8 @@ def evaluate(request: Request, say: Say) -> Report:
                 task = Task(
                     place=place,
                     outcomes=of_model,
-                    pictures=pictures,
-                    reference=reference,
+                    pictures=found.pictures,
+                    reference=reference.pictures,
                     results=results,
                     source=f"{SOURCE}, {name} {weights.fingerprint(place, request.allow_pickle)}",
                     allow_pickle=request.allow_pickle,
@@ -81,15 +88,25 @@ def evaluate(request: Request, say: Say) -> Report:
             except (RuntimeError, ValueError) as error:  # out of memory, for one
                 reason = " ".join(str(error).split())[:300]
                 _fail(of_model, Crashed(f"{type(error).__name__}: {reason}"), say)
-    return Report(pictures, outcomes)
+    return Report(found.pictures, outcomes, left_out)
 
 
-def _reference(request: Request) -> list[Picture]:
+def _reference(request: Request) -> tuple[Found, str]:
+    """The images to compare with, and what is to be said of them.
+
+    Of a rendered folder that has both sides these are the plain ones: what is reflected is the
+    method's, and no reference.
+    """
     if request.reference is None:
-        return []
+        return Found(), ""
     if request.reference.resolve() == request.folder.resolve():
         raise InputError("is the folder that is scored", str(request.reference), key="--reference")
-    return find(request.reference, "--reference")
+    found = find(request.reference, "--reference")
+    plain = [picture for picture in found.pictures if picture.side == "plain"]
+    if len(plain) in (0, len(found.pictures)):
+        return found, ""
+    note = f"compared with the {len(plain)} plain images of --reference, not with reflected ones"
+    return Found(plain, found.unreadable), note
 
 
 def _fail(outcomes: Sequence[Outcome], error: EvaluationError, say: Say) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from w2sd_video.eval.images.inception import Inception
 
 SPLITS = 10
-# Of fewer images than features a covariance has no full rank, and FID is mostly bias.
-FID_LEAST = 2048
+# Of as many images as features, or fewer, a covariance has no full rank, and FID is mostly bias.
+FID_LEAST = 2049
 IS_LEAST = 100 * SPLITS  # a split of n images can't score more than n
 USUAL = 50_000  # of published values
 FEW = 10_000

@@ -15,6 +15,7 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "source": SOURCE,
         "images": len(report.pictures),
+        "left_out": report.left_out,
         "scores": {
             one.name: one.as_json("images") | {"of_set": one.kind.of_set} for one in report.outcomes
         },
@@ -34,4 +35,7 @@ def table(report: Report) -> Table:
 
 def remarks(report: Report) -> list[str]:
     """What is to be said beside the table, a line each."""
-    return outcome.notes(report.outcomes)
+    found = outcome.notes(report.outcomes)
+    if report.left_out:
+        found.append(f"left out, since they can't be read: {len(report.left_out)} images")
+    return found

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from w2sd_video.eval.errors import NotThere
+from w2sd_video.eval.errors import NotThere, Unusable
 
 PICKLES = (".bin", ".pt", ".pth")
 TEXTS = (".json", ".txt")
@@ -81,6 +81,7 @@ def locate(model: Model, root: Path | None, allow_pickle: bool = False) -> Path:
 
     Raises:
         NotThere: if it is in neither, or lacks a file; in one line.
+        Unusable: if its index of files is broken.
     """
     for place in _places(model, root):
         if fault := _fault(place, model, allow_pickle):
@@ -134,11 +135,20 @@ def _fault(place: Path, model: Model, allow_pickle: bool) -> str:
 
 
 def files(place: Path, allow_pickle: bool = False) -> list[Path]:
-    """The weight files of a folder that is whole, safetensors before pickles."""
+    """The weight files of a folder that is whole, safetensors before pickles.
+
+    Raises:
+        Unusable: if its index of files is broken.
+    """
     index = place / "model.safetensors.index.json"
     if index.is_file():
-        shards = json.loads(index.read_text("utf-8"))["weight_map"].values()
-        return [place / name for name in sorted({*shards})]
+        try:
+            shards = json.loads(index.read_text("utf-8"))["weight_map"].values()
+            return [place / name for name in sorted({*shards})]
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise Unusable(
+                f"{index} is no index of weights: {type(error).__name__}, {error}"
+            ) from None
     found = sorted(place.glob("*.safetensors"))
     if not found and allow_pickle:
         found = sorted(f for f in place.iterdir() if f.suffix in PICKLES)
@@ -151,7 +161,17 @@ def fingerprint(place: Path, allow_pickle: bool = False) -> str:
 
     By content, so that a copy elsewhere has the same. Of a file of more than 16 MB only 256 places
     are read: trained weights differ everywhere.
+
+    Raises:
+        Unusable: if one can't be read.
     """
+    try:
+        return _digest(place, allow_pickle)
+    except OSError as error:
+        raise Unusable(f"{error.filename} can't be read: {error.strerror}") from None
+
+
+def _digest(place: Path, allow_pickle: bool) -> str:
     digest = hashlib.sha256()
     texts = sorted(f for f in place.iterdir() if f.suffix in TEXTS)
     for file in [*texts, *files(place, allow_pickle)]:

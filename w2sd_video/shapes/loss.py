@@ -11,6 +11,11 @@ from torch import Tensor
 
 TREND = 0.5  # with 16 frames: the trend counts nine times what it is
 
+# Parameters of the Beta distributions that moments are drawn from: mostly where something is
+# decided, neither almost clean nor almost pure noise. The frames of a clip show together what
+# noise hides in each, so a clip is decided at more of it.
+STILLS, CLIPS = (1.6, 1.8), (3.0, 1.0)
+
 
 def bf16(device: torch.device | str) -> torch.autocast:
     """bfloat16 where the layers allow: on a CPU that has it, about twice as fast."""
@@ -22,18 +27,18 @@ def velocity_loss(
     x: Tensor,
     scheduler: DDIMScheduler,
     rng: np.random.Generator,
+    moments: tuple[float, float] = CLIPS,
 ) -> Tensor:
     """MSE of v; of clips, the part that is linear in time counts more, see ``trend``.
 
     Args:
         predict: v of ``(noisy, times)``, in the shape of ``x``.
         x: clean latents, ``(b, c, h, w)`` or, for clips, ``(b, c, frames, h, w)``.
+        moments: of clips, the parameters of the Beta distribution of times.
     """
-    # Mostly where something is decided, neither almost clean nor almost pure noise. The frames
-    # of a clip show together what noise hides in each, so a clip is decided at more of it.
     still = x.ndim == 4 or x.shape[2] == 1
-    shape = (1.6, 1.8) if still else (3.0, 1.0)
-    times = torch.from_numpy(rng.beta(*shape, len(x)) * 1000).long().to(x.device)
+    times = torch.from_numpy(rng.beta(*(STILLS if still else moments), len(x)) * 1000)
+    times = times.long().to(x.device)
     noise = torch.randn_like(x)
     noisy = scheduler.add_noise(x, noise, times)
     with bf16(x.device):

@@ -6,6 +6,7 @@ generator of its own. So neither the number of processes nor an interruption cha
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import sys
 import time
@@ -32,6 +33,11 @@ C = TypeVar("C", bound=Costs)  # a column
 P = TypeVar("P")  # a pair of prompt and seed
 # Rows of these pairs, sampled in one batch. It crosses to other processes.
 Sampler = Callable[[C, list[P]], list[Row]]
+
+
+def as_dear(by_steps: Callable[[int], C], evaluations: int) -> C:
+    """With as few steps as take this many evaluations, or the next more there are."""
+    return next(one for one in map(by_steps, itertools.count(1)) if one.evaluations >= evaluations)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from w2sd_video.shapes import FOLDERS, Kind, score, world
+from w2sd_video import core
+from w2sd_video.shapes import FOLDERS, Kind, loss, measure, score, world
 from w2sd_video.shapes.world import Scene
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 Pair = tuple[Scene, int]  # what is asked for, and the seed of the noise
 
 # Of what is measured, and how clips are sampled. Raise it when either changes.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,22 @@ def rows(
 
 @cache
 def fingerprint(kind: Kind) -> str:
-    """Of the shipped weights, strong and weak, and of the code that grades clips."""
+    """Of the shipped weights, strong and weak, and of the code that asks, samples and grades."""
+    evidence = Path(__file__).parents[1]
+    files = [
+        *FOLDERS[kind].rglob("*"),
+        *Path(str(core.__file__)).parent.glob("*.py"),
+        *(Path(str(module.__file__)) for module in (loss, measure, score, world)),
+        evidence / "embedded" / "ideal.py",
+        *(evidence / "stills" / f"{name}.py" for name in ("prompts", "sampler", "ways")),
+        *(evidence / "video" / f"{name}.py" for name in ("columns", "models", "sampler")),
+    ]
     digest = hashlib.sha256()
-    code = [Path(str(module.__file__)) for module in (score, world)]
-    for file in [*sorted(FOLDERS[kind].rglob("*")), *code]:
+    for file in sorted(files):
         if file.is_file():
             digest.update(file.name.encode() + file.read_bytes())
+    for library in ("torch", "diffusers", "transformers"):
+        digest.update(f"{library} {version(library)}".encode())
     return digest.hexdigest()[:20]
 
 

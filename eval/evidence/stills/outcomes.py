@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from w2sd_video.eval.compare.statistics import holm, sign_flip
 
+from .. import paired
 from ..measured import Measured
 from ..panels import Dot, Dots, Level, Role
-from ..result import HOLDS, Claim, Hypothesis, Table
+from ..result import Claim, Hypothesis, Table
 from .ways import Way
 
 Array = NDArray[np.float64]
@@ -39,22 +39,20 @@ class Found:
     """One way.
 
     Attributes:
+        captions: of each pair.
         values: by metric, a number for each pair, in their order.
-        evaluations, seconds: a still, as counted and, of processor time, as measured.
+        evaluations: of a still, as counted.
+        seconds: of a still, where that was timed.
     """
 
     way: Way
+    captions: Sequence[str]
     values: dict[Metric, Array]
     evaluations: float
-    seconds: float
+    seconds: float | None = None
 
     def mean(self, metric: Metric) -> Measured:
-        return measured(self.values[metric])
-
-
-def measured(values: Array) -> Measured:
-    """The mean over stills, which are many and not kept one by one."""
-    return Measured.of(values.tolist()).model_copy(update={"values": []})
+        return paired.mean(self.values[metric], self.captions)
 
 
 @dataclass(frozen=True)
@@ -80,13 +78,33 @@ class Outcomes:
         return self.where[0].upper() + self.where[1:]
 
     def claims(self, held: Iterable[Held]) -> list[Claim]:
+        """With p's that are not corrected yet."""
         return [
-            one.claim(
-                f"{self.where}, {METRICS[one.by]}: {one.a} − {one.b}",
-                measured(self.difference(one)),
-            )
+            self.claim(one, f"{METRICS[one.by]}: {one.a} − {one.b}", self.difference(one))
             for one in held
         ]
+
+    def claim(self, held: Hypothesis, row: str, values: Array) -> Claim:
+        """Of a number for each pair."""
+        captions = self._any.captions
+        return held.claim(
+            f"{self.where}, {row}",
+            paired.mean(values, captions),
+            lambda bound: paired.p_value(values - bound, captions),
+        )
+
+    @property
+    def about_pairs(self) -> str:
+        """How many there are, and what is taken for a draw."""
+        captions = self._any.captions
+        return (
+            f"{len(captions)} pairs with {len({*captions})} captions (which are what intervals "
+            "resample and tests turn round)"
+        )
+
+    @property
+    def _any(self) -> Found:
+        return next(iter(self.found.values()))
 
     def difference(self, held: Held) -> Array:
         """``a − b``, pair by pair."""
@@ -94,14 +112,17 @@ class Outcomes:
 
     def table(self) -> Table:
         """Means of every way."""
+        timed = self._any.seconds is not None
         rows: list[tuple[str, list[Measured | str]]] = []
         for label, one in self.found.items():
-            cost: list[Measured | str] = [f"{one.evaluations:g}", f"{one.seconds:.2f}"]
+            cost: list[Measured | str] = [f"{one.evaluations:g}"]
+            cost += [f"{one.seconds:.3f}"] if one.seconds is not None else []
             rows.append((label, cost + [one.mean(metric) for metric in METRICS]))
+        costs = ["evaluations", "seconds"] if timed else ["evaluations"]
         return Table(
-            note=f"{self.title}: denoiser evaluations and seconds of one core, a still, and "
-            "means over stills.",
-            columns=["evaluations", "seconds", *METRICS.values()],
+            note=f"{self.title}: denoiser evaluations{' and seconds' * timed} a still, and means "
+            "over stills.",
+            columns=[*costs, *METRICS.values()],
             rows=rows,
         )
 
@@ -128,22 +149,3 @@ class Outcomes:
         means = {label: self.found[label].mean("everything") for label in labels or self.found}
         best = sorted(means, key=lambda label: -means[label].mean)
         return ", ".join(f"{label} {means[label]}" for label in best[:most])
-
-
-def corrected(made: Iterable[tuple[Outcomes, Iterable[Held]]]) -> str:
-    """Which of the claims hold by their own interval only, and not by Holm's correction."""
-    tests = [
-        (outcomes, held) for outcomes, claims in made for held in claims if held.of_more_or_less
-    ]
-    p = holm([sign_flip(outcomes.difference(held)[:, None])[0] for outcomes, held in tests])
-    lost = [
-        f"“{held.text}” ({outcomes.where}, {held.a})"
-        for (outcomes, held), value in zip(tests, p, strict=True)
-        if outcomes.claims([held])[0].verdict == HOLDS and value >= 0.05
-    ]
-    if lost:
-        return (
-            f"Held by their own intervals, but no longer with Holm's correction for {len(tests)} "
-            f"claims: {', '.join(lost)}."
-        )
-    return f"What holds does so with Holm's correction for {len(tests)} claims, too."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from w2sd_video.core.reflection import Mode, Reflection, Side
 
+from ..embedded.rendering import as_dear
 from .prompts import Words
 
 
@@ -75,3 +76,8 @@ class Way:
         """Denoiser samples a still; the conditional and the unconditional half count one each."""
         reflection = self.reflection(lambda: "weak", lambda words: [words])
         return (reflection or Reflection(steps=0)).cost(self.guidance, self.steps)
+
+
+def extrapolating(exact: Way) -> Way:
+    """The same pair, extrapolated: that costs less a step, and so gets more of them."""
+    return as_dear(lambda n: replace(exact, mode="extrapolate", steps=n), exact.evaluations)

@@ -10,7 +10,7 @@ import numpy as np
 from ..embedded.rendering import Wanted
 from .columns import Column, plain_with
 from .pairs import Pair
-from .plan import PRIMARY, Chosen, Plan, reflection
+from .plan import PRIMARY, Chosen, Plan, extrapolation, reflection
 from .sampler import Videos
 
 # All attributes of a clip, for settings that get as many clips all right.
@@ -35,11 +35,17 @@ def choose(plan: Plan, rendering: Videos, pairs: list[Pair]) -> Chosen:
     def at_cost(guidance: float) -> Column:
         return plain_with(cost, guidance)
 
-    [equal] = best_guidances([at_cost], plan, rendering, pairs)
+    def extrapolated(guidance: float) -> Column:
+        return extrapolation(cost, guidance)
+
+    equal, beside = best_guidances([at_cost, extrapolated], plan, rendering, pairs)
     logged = reflected(max(best, BARELY))
     rendering.get([Wanted(logged, pairs)])
-    effective = mean(rendering, logged, pairs, "guidance")
-    return Chosen(strong, equal, best, round(effective, 2))
+    effective, reflecting = (
+        round(mean(rendering, logged, pairs, name), 2)
+        for name in ("guidance", "reflected_guidance")
+    )
+    return Chosen(strong, equal, best, beside, effective, reflecting)
 
 
 def best_guidances(

@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 
 from w2sd_video.core.reflection import Mode, Reflection, Side
 
+from ..embedded.rendering import as_dear
+
 # Who samples: the strong model; the weak one, whole; or the strong one's text encoder and VAE
 # with the weak one's denoiser, which is what takes part in a reflection.
 Model = Literal["strong", "weak", "weak denoiser"]
@@ -48,6 +50,12 @@ class Column:
         return Reflection(weak=weak, steps=self.share, mode=self.mode, gap=self.gap)
 
     @property
+    def reflects(self) -> int:
+        """How many steps do."""
+        reflection = self.reflection(lambda partner: partner)
+        return reflection.count(self.steps) if reflection else 0
+
+    @property
     def evaluations(self) -> int:
         """Denoiser samples a clip; the conditional and the unconditional half count one each."""
         reflection = self.reflection(lambda partner: partner)
@@ -55,6 +63,5 @@ class Column:
 
 
 def plain_with(evaluations: int, guidance: float) -> Column:
-    """The strong model alone with as many steps as come nearest to this many evaluations."""
-    a_step = Column(1, guidance).evaluations
-    return Column(max(1, round(evaluations / a_step)), guidance)
+    """The strong model alone, with at least as many evaluations."""
+    return as_dear(lambda steps: Column(steps, guidance), evaluations)

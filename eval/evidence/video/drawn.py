@@ -29,7 +29,10 @@ def figure(report: Report) -> list[Row]:
             title=f"What evaluations buy, on the first {report.plan.grid} pairs",
             panels=[_bought(report, metric) for metric in bought],
         ),
-        Row(title="All columns", panels=[_each(report, metric) for metric in each]),
+        Row(
+            title="All columns, on the same pairs",
+            panels=[_each(report, metric) for metric in each],
+        ),
     ]
 
 
@@ -60,7 +63,8 @@ def _line(report: Report, metric: Metric, name: str, labels: Iterable[str], role
 
 
 def _each(report: Report, metric: Metric) -> Dots:
-    values = {label: one.means()[metric] for label, one in report.found.items()}
+    first = report.plan.grid  # of the others there is no more
+    values = {label: one.means(first=first)[metric] for label, one in report.found.items()}
     level = values[EQUAL]
     return Dots(
         title=METRICS[metric],

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from w2sd_video.eval.compare.statistics import Paired, compare, holm, mean_intervals
+from w2sd_video.eval.compare.statistics import holm
 
+from .. import paired
 from ..measured import Measured
 from .columns import Column
-from .pairs import Pair
-from .plan import LOWER_IS_BETTER, METRICS, Metric
+from .pairs import Pair, captions
+from .plan import METRICS, Metric
 from .sampler import Videos
 
 Array = NDArray[np.float64]
@@ -60,7 +61,9 @@ class Found:
         self, first: int | None = None, things: int | None = None
     ) -> dict[Metric, Measured | None]:
         """Of all pairs or of the first ones."""
-        return dict(zip(METRICS, _means(self.values[self.rows_of(things)[:first]]), strict=True))
+        rows = self.rows_of(things)[:first]
+        asked = captions([self.pairs[i] for i in rows])
+        return dict(zip(METRICS, paired.means(self.values[rows], asked), strict=True))
 
 
 class Test(NamedTuple):
@@ -77,33 +80,37 @@ class Differences:
 
     def __init__(self, found: Mapping[str, Found]) -> None:
         self.found = found
-        self._made: dict[tuple[str, str, int | None], dict[Metric, Paired]] = {}
+        self._made: dict[tuple[str, str, int | None], dict[Metric, tuple[Measured | None, float]]]
+        self._made = {}
 
-    def of(self, test: Test) -> Paired:
-        pair = test.a, test.b, test.things
-        if pair not in self._made:
-            a, b = self.found[test.a], self.found[test.b]
-            rows = [i for i in a.rows_of(test.things) if i < len(b.pairs)]
-            lower = [metric in LOWER_IS_BETTER for metric in METRICS]
-            made = compare(a.values[rows], b.values[rows], lower)
-            self._made[pair] = dict(zip(METRICS, made, strict=True))
-        return self._made[pair][test.by]
+    def of(self, test: Test) -> Measured | None:
+        """None where no pair has something to measure in both columns."""
+        return self._of(test)[0]
+
+    def p(self, test: Test, bound: float = 0.0) -> float:
+        """Two-sided, of a mean that is ``bound``."""
+        if not bound:
+            return self._of(test)[1]
+        differences, asked = self._differences(test)
+        return paired.p_value(differences[:, [*METRICS].index(test.by)] - bound, asked)
 
     def corrected(self, tests: Iterable[Test]) -> dict[Test, float]:
         """p of each by Holm's method, over all of them."""
         told = [*dict.fromkeys(tests)]
-        return dict(zip(told, holm([self.of(test).p for test in told]), strict=True))
+        return dict(zip(told, holm([self.p(test) for test in told]), strict=True))
 
+    def _of(self, test: Test) -> tuple[Measured | None, float]:
+        pair = test.a, test.b, test.things
+        if pair not in self._made:
+            differences, asked = self._differences(test)
+            made = zip(
+                paired.means(differences, asked), paired.p_values(differences, asked), strict=True
+            )
+            self._made[pair] = dict(zip(METRICS, made, strict=True))
+        return self._made[pair][test.by]
 
-def measured(paired: Paired) -> Measured:
-    """A difference as a claim has it. The clips are many and stay in their JSONL."""
-    low, high = paired.interval or (None, None)
-    return Measured(values=[], mean=paired.difference, low=low, high=high)
-
-
-def _means(values: Array) -> Iterator[Measured | None]:
-    for column, interval in zip(values.T, mean_intervals(values), strict=True):
-        known = column[np.isfinite(column)]
-        low, high = interval or (None, None)
-        mean = float(known.mean()) if len(known) else 0.0
-        yield Measured(values=[], mean=mean, low=low, high=high) if len(known) else None
+    def _differences(self, test: Test) -> tuple[Array, list[str]]:
+        """Of the pairs that both have, and their captions."""
+        a, b = self.found[test.a], self.found[test.b]
+        rows = [i for i in a.rows_of(test.things) if i < len(b.pairs)]
+        return a.values[rows] - b.values[rows], captions([a.pairs[i] for i in rows])

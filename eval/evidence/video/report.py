@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import math
-
+from .. import corrected
 from ..result import HOLDS, Claim
-from .outcomes import Differences, Found, Test, measured
-from .plan import CLAIMS, EQUAL, METRICS, PRIMARY, REFLECTED, Chosen, Held, Plan, alone
+from .outcomes import Differences, Found, Test
+from .plan import (
+    CLAIMS,
+    EQUAL,
+    METRICS,
+    MORE_THAN_GUIDANCE,
+    PRIMARY,
+    REFLECTED,
+    Chosen,
+    Held,
+    Plan,
+    alone,
+)
 
-LEVEL = 0.05
 PRIMARY_TEST = Test(REFLECTED, EQUAL, PRIMARY)
 
 
@@ -17,46 +26,37 @@ class Report:
 
     Attributes:
         against: of each reflected column, strong alone at as many evaluations.
-        p: of the claims' tests: the primary one as it is, the others by Holm's method together.
-        p_listed: of every metric of every reflected column against that, by Holm's method, too.
-        claims: those of the plan on which something was sampled and measured.
+        p_listed: of every metric of every reflected column against that, by Holm's method.
+        claims: those of the plan on which something was sampled and measured. The primary one's
+            p is as it is, those of the others by Holm's method together.
     """
 
     def __init__(self, plan: Plan, chosen: Chosen, found: dict[str, Found]) -> None:
         self.plan, self.chosen, self.found = plan, chosen, found
         self.differences = Differences(found)
-        known = [held for held in CLAIMS if held.a in found and held.b in found]
         reflected = [label for label, one in found.items() if one.column.partner]
         self.against = {label: self._as_dear(found[label]) for label in reflected}
-        claimed = [_test(held) for held in known if held.of_more_or_less]
-        others = [test for test in claimed if test != PRIMARY_TEST]
-        first = {PRIMARY_TEST: self.differences.of(PRIMARY_TEST).p}
-        self.p = first | self.differences.corrected(others)
         self.p_listed = self.differences.corrected(
             Test(a, b, metric) for a, b in self.against.items() for metric in METRICS
         )
-        made = ((held, self._claim(held)) for held in known)
-        self._told = [(held, claim) for held, claim in made if claim is not None]
-        self.claims = [claim for _, claim in self._told]
+        known = [held for held in CLAIMS if held.a in found and held.b in found]
+        made = [(held, claim) for held in known for claim in [self._claim(held)] if claim]
+        first = [claim for held, claim in made if _test(held) == PRIMARY_TEST]
+        others = [(held, claim) for held, claim in made if _test(held) != PRIMARY_TEST]
+        self.secondary = corrected.corrected(claim for _, claim in others)
+        self.claims = [*first, *self.secondary]
+        self._by_held = dict(zip((held for held, _ in others), self.secondary, strict=True))
 
     def remarks(self) -> list[str]:
         """What a reader of the claims alone would not see."""
-        holding = [held for held, claim in self._told if self._holds(held, claim)]
-        lost = [f"“{held.text}”" for held in holding if self.p[_test(held)] >= LEVEL]
-        told = []
-        if lost:
-            told.append(
-                "Held by their own intervals, but not with Holm's correction for all "
-                f"{len(self.p) - 1} secondary claims of more or less: {', '.join(lost)}."
-            )
-        elif holding:
-            told.append("What holds does so with Holm's correction for the secondary claims, too.")
+        told = [f"Of the secondary claims: {corrected.told(self.secondary)}", self._of_guidance()]
         ends = {
             name: guidance
             for name, guidance in (
                 ("strong", self.chosen.strong),
                 ("strong at equal evaluations", self.chosen.equal),
                 ("the reflection", self.chosen.reflected),
+                ("extrapolation", self.chosen.extrapolated),
             )
             if guidance in (self.plan.guidances[0], self.plan.guidances[-1])
         }
@@ -68,9 +68,13 @@ class Report:
             )
         return told
 
-    def _holds(self, held: Held, claim: Claim) -> bool:
-        """Whether it does, and is one of more or less, which has a p."""
-        return claim.verdict == HOLDS and _test(held) in self.p
+    def _of_guidance(self) -> str:
+        claims = [self._by_held[held] for held in MORE_THAN_GUIDANCE if held in self._by_held]
+        shown = all(claim.verdict == HOLDS for claim in claims)
+        return (
+            f"That reflection does more than guidance is {'' if shown else 'not '}shown: it takes "
+            "both comparisons with strong at the guidance that reflection amounts to."
+        )
 
     def _as_dear(self, reflected: Found) -> str:
         """Strong alone at as many evaluations; where there is none, at the next more."""
@@ -80,18 +84,12 @@ class Report:
 
     def _claim(self, held: Held) -> Claim | None:
         test = _test(held)
-        paired = self.differences.of(test)
-        if not paired.n:
+        difference = self.differences.of(test)
+        if difference is None:
             return None
         of = {None: "", 1: " of one thing", 2: " of two things"}[held.things]
         row = f"{METRICS[held.by]}{of}: {held.a} − {held.b}"
-        if test in self.p:
-            row += f" ({'p' if test == PRIMARY_TEST else 'p after Holm'} {p_told(self.p[test])})"
-        return held.claim(row, measured(paired))
-
-
-def p_told(p: float) -> str:
-    return "unknown" if math.isnan(p) else "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0")
+        return held.claim(row, difference, lambda bound: self.differences.p(test, bound))
 
 
 def _test(held: Held) -> Test:

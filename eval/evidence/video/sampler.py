@@ -13,7 +13,7 @@ from w2sd_video.shapes import Kind
 from w2sd_video.shapes.score import speed
 from w2sd_video.shapes.world import Scene
 
-from ..embedded.ideal import Clip, iou, nearest, psnr
+from ..embedded.ideal import Clip, complete, iou, nearest, psnr
 from ..embedded.rendering import Rendering, Wanted
 from ..embedded.store import Pair, Row, rows
 from .columns import Column
@@ -54,7 +54,7 @@ class Embedded:
             grades = [asdict(grade) for grade in graded]
         scales = pipe.guidance(column, len(pairs))
         values = [
-            grade | more(clip, pair[0]) | {"guidance": scale}
+            grade | more(clip, pair[0]) | scale
             for grade, clip, pair, scale in zip(grades, pipe.clips, pairs, scales, strict=True)
         ]
         seconds = time.process_time() - began
@@ -64,9 +64,11 @@ class Embedded:
 def more(clip: Clip, scene: Scene) -> dict[str, float]:
     """What the world's own grades leave out."""
     ideal = nearest(clip, scene)
+    decibels = psnr(clip, ideal)
     return {
         "dynamic": speed(clip),
-        "psnr": psnr(clip, ideal),
+        "psnr": decibels,
+        "psnr_complete": decibels if complete(clip, scene) else math.nan,
         "iou": iou(clip, ideal, scene),
     }
 
@@ -87,13 +89,20 @@ class _Recorded:
     def run(self) -> Any:
         return self.pipe.run
 
-    def guidance(self, column: Column, count: int) -> list[float]:
-        """Effective, a mean over steps; of plain sampling it is the scale. NaN where a
-        reflection has not evaluated what it is reckoned from."""
+    def guidance(self, column: Column, count: int) -> list[dict[str, float]]:
+        """Effective, a mean over all steps and one over those that reflect; of plain sampling
+        it is the scale. NaN where a reflection has not evaluated what it is reckoned from."""
         import torch
 
         if column.partner is None:
-            return [column.guidance] * count
-        logged = self.run.guidance
-        means: list[float] = torch.stack(logged).float().mean(0).tolist() if logged else []
-        return means or [math.nan] * count
+            return [{"guidance": column.guidance, "reflected_guidance": column.guidance}] * count
+        if not self.run.guidance:
+            return [{"guidance": math.nan, "reflected_guidance": math.nan}] * count
+        logged = torch.stack(self.run.guidance).float()
+        reflecting = logged[: column.reflects]  # the first steps do
+        return [
+            {"guidance": whole, "reflected_guidance": part}
+            for whole, part in zip(
+                logged.mean(0).tolist(), reflecting.mean(0).tolist(), strict=True
+            )
+        ]

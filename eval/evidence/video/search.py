@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from w2sd_video.core.reflection import Mode
+
 from ..embedded.rendering import Wanted
 from . import plan as planned
 from .choice import Family, best_guidances, choose, worth
@@ -20,20 +22,23 @@ class Search:
 
     Attributes:
         partners: the kinds of difference, each of which gets settings of its own.
-        reserve: pairs that they are judged on.
+        modes: of reflection; extrapolation is not one.
+        reserve: pairs that the ``judged`` kinds furthest ahead are judged on.
     """
 
     plan: Plan = planned.FULL
     partners: tuple[Partner, ...] = ("weights", "guidance", "weights and guidance", "still")
+    modes: tuple[Mode, ...] = ("exact", "implicit", "cached")
     gaps: tuple[float, ...] = (0.5, 1.0, 2.0)
-    reserve: int = 256
+    reserve: int = 512
+    judged: int = 1
 
     @property
     def choices(self) -> list[Callable[[Column], list[Column]]]:
-        """What is tried of a column, one after the other, between its two choices of guidance."""
+        """What is tried of a column, one after the other, once its guidance is chosen."""
         return [
             lambda one: [replace(one, share=share) for share in self.plan.shares],
-            lambda one: [replace(one, mode=mode) for mode in self.plan.modes],
+            lambda one: [replace(one, mode=mode) for mode in self.modes],
             lambda one: [replace(one, gap=gap) for gap in self.gaps],
         ]
 
@@ -48,17 +53,18 @@ class Best:
 
     Attributes:
         alone: the strong model at as many evaluations.
-        ahead: how many more clips the reflection gets all right on the development split.
+        ahead: how many more clips the reflection gets all right on the development split, and
+            how many more attributes.
     """
 
     reflected: Column
     alone: Column
-    ahead: float
+    ahead: tuple[float, float]
 
 
 class Searching:
     """Setting by setting, for all kinds of difference at once: guidance, then share of the
-    steps, mode and gap, then guidance again.
+    steps, mode and gap.
 
     Attributes:
         strong: the strong model's best guidance at as many evaluations as the primary reflection.
@@ -75,9 +81,8 @@ class Searching:
         found = self._guided(found)
         for variants in self.search.choices:
             found = self._best_of([variants(one) for one in found])
-        found = self._guided(found)
         return {
-            one.partner: Best(one, self.alone(one), self._ahead(one)[0])
+            one.partner: Best(one, self.alone(one), self._ahead(one))
             for one in found
             if one.partner is not None
         }

@@ -2,7 +2,7 @@
 
 They are looked for on the development split (``search.py``). What counts is how many more clips
 are all right than with the strong model alone at as many evaluations and at its best guidance.
-Each kind's best is then judged, once, on a split that nothing else looks at.
+What is furthest ahead is then judged, once, on a split that nothing else looks at.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from dataclasses import replace
 
 from w2sd_video.shapes import Kind
 
+from .. import corrected
 from ..embedded.rendering import Wanted
+from ..measured import Measured
 from ..panels import Dot, Dots, Row
-from ..result import HOLDS, Claim, Result, Table
+from ..result import HOLDS, Claim, Hypothesis, Result, Table
 from . import plan as planned
 from . import search as searched
 from .columns import Partner, plain_with
-from .outcomes import Differences, Found, Test, measured
-from .pairs import split_pairs
+from .outcomes import Differences, Found, Test
+from .pairs import captions, split_pairs
 from .plan import METRICS, PRIMARY, Metric
-from .report import LEVEL, p_told
 from .sampler import Videos
 from .search import Best, Search, Searching
 from .tables import NOTHING
@@ -52,43 +53,46 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
     _say(search, rendering)
     searching = Searching(search, rendering, dev)
     best = searching.best()
+    judged = dict(
+        sorted(best.items(), key=lambda item: item[1].ahead, reverse=True)[: search.judged]
+    )
     columns = {
         label: column
-        for partner, one in best.items()
+        for partner, one in judged.items()
         for label, column in ((_reflected(partner), one.reflected), (_alone(partner), one.alone))
     }
     rendering.get(Wanted(column, reserve) for column in columns.values())
     found = {label: Found.of(rendering, column, reserve) for label, column in columns.items()}
     differences = Differences(found)
-    p = differences.corrected(_test(partner) for partner in best)
-    claims = [_claim(partner, differences, p) for partner in best]
+    claims = corrected.corrected(_claim(partner, differences) for partner in judged)
     return Result(
         name=f"settings-{kind}",
         title=f"Settings for the shapes {NAMES[kind]}",
-        about=_about(search, searching.strong),
+        about=_about(search, searching.strong, len({*captions(reserve)})),
         claims=claims,
-        tables=[_settings(best, found), _differences(best, differences)],
-        figure=[Row(title="", panels=[_panel(best, found, by) for by in (PRIMARY, "jitter")])],
-        caption="What is right, and jitter, for strong alone and for the best settings of each "
-        "kind of difference, in pairs that take as many evaluations",
-        remarks=[_verdict(best, claims, p), effort(rendering)],
+        tables=[_settings(best, found), _differences(judged, differences)],
+        figure=[Row(title="", panels=[_panel(judged, found, by) for by in (PRIMARY, "jitter")])],
+        caption="What is right, and jitter, for strong alone and for the best settings of the "
+        "kind of difference furthest ahead, in pairs that take as many evaluations",
+        remarks=[_verdict(judged, claims), effort(rendering)],
     )
 
 
-def _verdict(best: dict[Partner, Best], claims: list[Claim], p: dict[Test, float]) -> str:
+def _verdict(judged: dict[Partner, Best], claims: list[Claim]) -> str:
     """What to recommend, in a sentence."""
+    told = {
+        partner: f"{KINDS[partner]} ({_told(one)}): {claim.found}"
+        for (partner, one), claim in zip(judged.items(), claims, strict=True)
+    }
     won = [
-        partner
-        for partner, claim in zip(best, claims, strict=True)
-        if claim.verdict == HOLDS and p[_test(partner)] < LEVEL
+        told[partner]
+        for partner, claim in zip(judged, claims, strict=True)
+        if claim.verdict == HOLDS
     ]
+    against = "the strong model alone, at as many evaluations and at its best guidance"
     if not won:
-        return (
-            "None of them beats the strong model alone, at as many evaluations and at its best "
-            "guidance, in clips all right: on this model tune guidance and steps first."
-        )
-    named = "; ".join(f"{KINDS[partner]}: {_told(best[partner])}" for partner in won)
-    return f"Beats the strong model alone at as many evaluations and its best guidance: {named}."
+        return f"None was shown to beat {against}, in clips all right: {'; '.join(told.values())}."
+    return f"Shown to beat {against}: {'; '.join(won)}."
 
 
 def _told(best: Best) -> str:
@@ -96,26 +100,29 @@ def _told(best: Best) -> str:
     return f"{one.mode}, {one.share:.0%} of the steps, gap {one.gap:g}, guidance {one.guidance:g}"
 
 
-def _claim(partner: Partner, differences: Differences, p: dict[Test, float]) -> Claim:
-    test = _test(partner)
-    return Claim(
-        text=f"A difference in {KINDS[partner]} gets more clips all right than as many "
-        "evaluations of strong at its best guidance",
-        row=f"{METRICS[PRIMARY]}: {test.a} − {test.b} (p after Holm {p_told(p[test])})",
-        measured=measured(differences.of(test)),
-        expected="above",
+def _claim(partner: Partner, differences: Differences) -> Claim:
+    test = Test(_reflected(partner), _alone(partner), PRIMARY)
+    difference = differences.of(test)
+    assert difference is not None  # every clip is all right or is not
+    held = Hypothesis(
+        f"A difference in {KINDS[partner]} gets more clips all right than as many evaluations of "
+        "strong at its best guidance",
+        test.a,
+        test.b,
     )
+    row = f"{METRICS[PRIMARY]}: {test.a} − {test.b}"
+    return held.claim(row, difference, lambda bound: differences.p(test, bound))
 
 
 def _settings(best: dict[Partner, Best], found: dict[str, Found]) -> Table:
     return Table(
         note="The best settings on the development split, with what they were ahead by there, and "
-        "what both come to on the reserve.",
+        "what the one furthest ahead and strong alone come to on the reserve.",
         columns=[
             "settings",
             "evaluations",
-            "effective guidance",
             "ahead when chosen",
+            "effective guidance",
             "all right",
             "strong alone",
         ],
@@ -124,11 +131,9 @@ def _settings(best: dict[Partner, Best], found: dict[str, Found]) -> Table:
                 KINDS[partner],
                 [
                     _told(one),
-                    f"{found[_reflected(partner)].evaluations:g}",
-                    f"{found[_reflected(partner)].guidance:.2f}",
-                    f"{one.ahead:+.3f}".replace("-", "−"),
-                    found[_reflected(partner)].means()[PRIMARY] or NOTHING,
-                    found[_alone(partner)].means()[PRIMARY] or NOTHING,
+                    f"{one.reflected.evaluations:g}",
+                    f"{one.ahead[0]:+.3f}".replace("-", "−"),
+                    *_on_reserve(partner, found),
                 ],
             )
             for partner, one in best.items()
@@ -136,23 +141,32 @@ def _settings(best: dict[Partner, Best], found: dict[str, Found]) -> Table:
     )
 
 
-def _differences(best: dict[Partner, Best], differences: Differences) -> Table:
-    def cell(partner: Partner, metric: Metric) -> str:
-        paired = differences.of(Test(_reflected(partner), _alone(partner), metric))
-        return str(measured(paired)) if paired.n else NOTHING
+def _on_reserve(partner: Partner, found: dict[str, Found]) -> list[Measured | str]:
+    if _reflected(partner) not in found:
+        return [NOTHING] * 3
+    reflected, strong = found[_reflected(partner)], found[_alone(partner)]
+    means = [one.means()[PRIMARY] or NOTHING for one in (reflected, strong)]
+    return [f"{reflected.guidance:.2f}", *means]
+
+
+def _differences(judged: dict[Partner, Best], differences: Differences) -> Table:
+    def cell(partner: Partner, metric: Metric) -> Measured | str:
+        return differences.of(Test(_reflected(partner), _alone(partner), metric)) or NOTHING
 
     return Table(
-        note="The same settings on the reserve, as differences from strong alone; paired, ± 95 %, "
-        "without correction.",
+        note="The same settings on the reserve, as differences from strong alone; paired, ± 95 % "
+        "by captions, without correction.",
         columns=[*METRICS.values()],
-        rows=[(KINDS[partner], [cell(partner, metric) for metric in METRICS]) for partner in best],
+        rows=[
+            (KINDS[partner], [cell(partner, metric) for metric in METRICS]) for partner in judged
+        ],
     )
 
 
-def _panel(best: dict[Partner, Best], found: dict[str, Found], metric: Metric) -> Dots:
+def _panel(judged: dict[Partner, Best], found: dict[str, Found], metric: Metric) -> Dots:
     values = [
         (label, found[label].means()[metric])
-        for partner in best
+        for partner in judged
         for label in (_alone(partner), _reflected(partner))
     ]
     return Dots(
@@ -170,15 +184,18 @@ def _panel(best: dict[Partner, Best], found: dict[str, Found], metric: Metric) -
     )
 
 
-def _about(search: Search, strong: float) -> str:
+def _about(search: Search, strong: float, known: int) -> str:
     plan = search.plan
     return (
         f"For each kind of difference, {plan.dev} development pairs choose guidance, share of the "
-        f"steps ({_listed(plan.shares)}), mode ({', '.join(plan.modes)}), gap "
-        f"({_listed(search.gaps)}) and guidance again, one after the other. What counts is how "
+        f"steps ({_listed(plan.shares)}), mode ({', '.join(search.modes)}) and gap "
+        f"({_listed(search.gaps)}), one after the other. What counts is how "
         "many more clips are all right than with strong alone at as many evaluations and at its "
-        f"best guidance, {strong:g}. The chosen ones are judged once, on {search.reserve} pairs of "
-        "a split that nothing else looks at. A partner with its layers over time switched off is "
+        f"best guidance, {strong:g}. What is furthest ahead ({search.judged} of "
+        f"{len(search.partners)} kinds) is judged once, on "
+        f"{search.reserve} pairs, with {known} captions, of a split that nothing else looks at; "
+        "captions are what intervals resample and tests turn round. A partner with its layers over "
+        "time switched off is "
         "the strong model itself, whose frames do not see each other. Schedules of the gap were "
         "not tried: a reflection has one gap."
     )
@@ -205,7 +222,7 @@ def _say(search: Search, rendering: Videos) -> None:
     ]
     alone = {plain_with(column.evaluations, usual) for column in columns}
     say_cost("development", [Wanted(one, dev) for one in {*columns, *alone}], rendering.processes)
-    judged = [replace(primary, partner=partner) for partner in search.partners]
+    judged = [replace(primary, partner=one) for one in search.partners[: search.judged]]
     judged += [plain_with(column.evaluations, usual) for column in judged]
     say_cost("reserve", [Wanted(one, reserve) for one in judged], rendering.processes)
 
@@ -216,7 +233,3 @@ def _reflected(partner: Partner) -> str:
 
 def _alone(partner: Partner) -> str:
     return f"strong at as many as {KINDS[partner]}"
-
-
-def _test(partner: Partner) -> Test:
-    return Test(_reflected(partner), _alone(partner), PRIMARY)

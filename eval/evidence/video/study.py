@@ -10,7 +10,7 @@ from . import plan as planned
 from .choice import choose
 from .drawn import CAPTION, figure
 from .outcomes import Found
-from .pairs import Pair, split_pairs
+from .pairs import Pair, captions, split_pairs
 from .plan import FULL, LARGE, QUICK, Chosen, Plan
 from .report import Report
 from .sampler import Clips, Videos
@@ -32,7 +32,7 @@ def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
     """Of one plan."""
     dev, test = split_pairs("dev", plan.dev, seed), split_pairs("test", plan.test, seed)
     usual = plan.start[len(plan.start) // 2]
-    likely = _test(plan, Chosen(usual, usual, usual, usual), test).values()
+    likely = _test(plan, Chosen(*[usual] * 6), test).values()
     say_cost("development", _development(plan, dev), rendering.processes)
     say_cost("test", likely, rendering.processes)
     chosen = choose(plan, rendering, dev)
@@ -43,7 +43,7 @@ def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
     return Result(
         name=f"shapes-{kind}",
         title=f"Reflection on the shapes {NAMES[kind]}",
-        about=_about(plan, chosen),
+        about=_about(plan, chosen, test),
         claims=report.claims,
         tables=tables(report),
         figure=figure(report),
@@ -68,25 +68,37 @@ def _development(plan: Plan, pairs: list[Pair]) -> list[Clips]:
         for column in (
             planned.Column(plan.steps, guidance),
             planned.plain_with(reflected.evaluations, guidance),
+            planned.extrapolation(reflected.evaluations, guidance),
             reflected,
         )
     ]
 
 
-def _about(plan: Plan, chosen: Chosen) -> str:
+def _about(plan: Plan, chosen: Chosen, test: list[Pair]) -> str:
+    one, two = (captions(test, things) for things in (1, 2))
     return (
-        "The paper's table 12, asked of a model that was trained for it, on prompts and noise that "
-        f"neither training nor anything before has used. {plan.steps} steps; the pair is the "
+        "The paper's table 12, asked of a model that was trained for it, on captions that training "
+        "never saw and noise that nothing has used before. Of two things, captions are also new to "
+        "`shapes measure`; of one thing there are too few for that. "
+        f"{plan.steps} steps; the pair is the "
         "shipped model and its weak partner's denoiser (which reads the strong one's text "
         f"encoder). Of {plan.dev} development pairs came the guidance: {chosen.strong:g} is best "
         f"for strong alone, {chosen.equal:g} for strong with as many evaluations as a reflection "
-        f"on half of the steps, {chosen.reflected:g} for that reflection. It amounts to an "
+        f"on half of the steps, {chosen.reflected:g} for that reflection, and "
+        f"{chosen.extrapolated:g} for extrapolation on half of its steps, of which it has as many "
+        "more as make up for its evaluations. The reflection amounts to an "
         f"effective guidance of {chosen.effective:g} (ω_e, logged step by step, a mean over steps "
-        "and clips), which *strong, matched guidance* samples with all along, at as many "
-        f"evaluations. Then {plan.test} test pairs were looked at once: all of them of the primary "
-        f"comparison and of strong at its best, the first {plan.grid} of every other column. "
+        f"and clips), and of {chosen.reflecting:g} in the steps that reflect. *Strong, matched "
+        "guidance* samples with the one all along, *strong, guidance of reflecting steps* with the "
+        f"other, both at as many evaluations. Then {plan.test} test pairs were looked at once: "
+        f"{len(one)} of one thing, with {len({*one})} captions, and {len(two)} of two, with "
+        f"{len({*two})}. Captions, with all their pairs, are what intervals resample and tests "
+        f"turn round. All columns that a claim of reflection rests on have all pairs; the others, "
+        f"other shares of the steps among them, the first {plan.grid}, and are descriptive. "
         "*All right* is the primary metric: number, colors, shapes, directions and background, "
         "all of them. A caption has no one ideal clip; PSNR and IoU are against the clip of its "
         "scene that the world itself would draw at the size, middle and speed that are found in "
-        "the clip (a thing that is missing, in the middle). Speed stands for dynamic degree."
+        "the clip (a thing that is missing, in the middle, behind the others). A missing thing may "
+        "cost PSNR less than a poor one, so it is told once more of pairs where both clips have "
+        "all things. Speed stands for dynamic degree."
     )

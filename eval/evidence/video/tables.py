@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from ..measured import Measured
-from ..result import Table
-from .outcomes import Test, measured
+from ..result import LEVEL, Table
+from .outcomes import Test
 from .plan import LARGE, METRICS, PRIMARY, Metric
-from .report import LEVEL, Report
+from .report import Report
 
 NOTHING = "–"  # where no clip has anything to measure
 
@@ -32,7 +32,7 @@ def _means(report: Report) -> Table:
         for label, one in report.found.items()
     ]
     return Table(
-        note="Means over pairs, half of them of one thing and half of two.",
+        note="Means over pairs, half of them of one thing and half of two; ± 95 % by captions.",
         columns=["pairs", "evaluations", "guidance", "effective guidance", *METRICS.values()],
         rows=rows,
     )
@@ -41,8 +41,8 @@ def _means(report: Report) -> Table:
 def _differences(report: Report) -> Table:
     def cell(label: str, against: str, metric: Metric) -> str:
         test = Test(label, against, metric)
-        paired = report.differences.of(test)
-        return f"{measured(paired)}{'*' * (report.p_listed[test] < LEVEL)}" if paired.n else NOTHING
+        difference = report.differences.of(test)
+        return f"{difference}{'*' * (report.p_listed[test] < LEVEL)}" if difference else NOTHING
 
     return Table(
         note="Reflected − strong alone at as many evaluations (or the next more there is), at the "

@@ -32,7 +32,7 @@ def test_all_of_them(call: Call, here: Path, made: Path) -> None:
     code, out, err = images(call, "run", "--weights", str(made), "--reference", "other")
     assert code == 0
     lines = out.splitlines()
-    assert lines[0].split() == ["images", "1", "plain", "reflected", "images"]
+    assert lines[0].split() == ["images", "2", "plain", "reflected", "images"]
     names = ["pickscore", "hps-v2", "aesthetic", "clip-t", "clip-i", "dino"]
     assert [line.split()[0] for line in lines[1:]] == names
     assert all(line.split()[-1] == "4" for line in lines[1:])
@@ -81,6 +81,18 @@ def test_broken_weights(call: Call, here: Path) -> None:
     )
     assert code == 5
     assert "dino: weights/dino can't be loaded: " in err
+
+
+def test_broken_images_have_a_code_of_their_own(call: Call, here: Path, made: Path) -> None:
+    loose(here / "in", PROMPTS)
+    (here / "in" / "c.png").write_text("no image")
+    code, out, err = images(call, "in", "--weights", str(made), "--scores", "aesthetic")
+    assert code == 1
+    assert out.split()[-1] == "2"
+    first, *_, last = err.splitlines()
+    assert first.startswith("in/c.png: can't be read as an image: cannot identify")
+    assert first.endswith("; it is left out")
+    assert last == "left out, since they can't be read: 1 images"
 
 
 @pytest.mark.skipif(find_spec("torchmetrics") is None, reason="'images' is not installed")

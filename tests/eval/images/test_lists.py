@@ -81,6 +81,23 @@ def test_other_shapes_of_the_same(here: Path) -> None:
             "Text,Category\na,b\n",
             "a.csv:2: has no 'prompts' or 'prompt', but 'text', 'category'",
         ),
+        (
+            "drawbench:a.csv",
+            "Prompts\tCategory\na\tb\n",
+            "a.csv:2: has no 'prompts' or 'prompt', but 'prompts category'; columns must have"
+            " commas between them",
+        ),
+        (
+            "drawbench:a.tsv",
+            "Prompts\tCategory\na\tb\n",
+            "a.tsv: --suite: must be a .csv, .json or .jsonl file, and columns have commas between",
+        ),
+        (
+            "geneval:a.jsonl",
+            '{\n  "prompt": "a"\n}\n',
+            "a.jsonl:1: broken JSON: Expecting property name enclosed in double quotes: line 1"
+            " column 2 (char 1); there must be one object a line, or a list: [...]",
+        ),
         ("drawbench:a.csv", "Prompts,Category\n", "a.csv: has no prompts"),
         ("drawbench:a.csv", "Prompts,Category\n ,b\n", "a.csv:2: the prompt is empty"),
         ("drawbench:a.csv", 'Prompts\n"a', "a.csv:2: broken CSV: unexpected end of data"),

@@ -93,6 +93,42 @@ def test_a_shard_that_is_missing(tmp_path: Path, made: Path) -> None:
     assert why("clip", tmp_path) == f"{place} has no model-00002-of-00002.safetensors"
 
 
+@pytest.mark.parametrize("said", ["{}", '{"weight_map": 5}', '{"weight_map": {"a": 5}}', "[", "5"])
+def test_a_broken_index(tmp_path: Path, made: Path, said: str) -> None:
+    index = Path(shutil.copytree(made / "clip", tmp_path / "clip")) / "model.safetensors.index.json"
+    index.write_text(said)
+    with pytest.raises(Unusable, match=re.escape(f"{index} is no index of weights: ")):
+        locate(MODELS["clip"], tmp_path)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, made: Path) -> None:
+    place = Path(shutil.copytree(made / "clip", tmp_path / "clip"))
+    (place / "notes.txt").symlink_to(tmp_path / "gone")
+    words = re.escape(f"{place / 'notes.txt'} can't be read: No such file or directory")
+    with pytest.raises(Unusable, match=words):
+        fingerprint(place)
+
+
+def test_hps_reads_prompts_as_open_clip_does(made: Path) -> None:
+    words = ["a blue ring & a red circle", "  a blue ring &amp;amp; a red circle\n"]
+    a, b = models.Hps(made / "hps-v2").texts(words)
+    assert torch.equal(a, b)
+    a, b = models.Clip(made / "clip").texts(words)
+    assert not torch.equal(a, b)
+    assert models.CLASSES["hps-v2"] is models.Hps
+
+
+def test_hps_leaves_the_preprocessor_aside(made: Path) -> None:
+    from PIL import Image
+
+    ends = [Image.new("RGB", (96, 32), "gray") for _ in range(2)]
+    ends[1].paste("red", (0, 0, 24, 32))  # which would be cut off
+    a, b = models.Hps(made / "hps-v2").images(ends)
+    assert not torch.allclose(a, b, atol=1e-3)
+    a, b = models.Clip(made / "clip").images(ends)
+    torch.testing.assert_close(a, b)
+
+
 def pickled(made: Path, place: Path) -> Path:
     """The same model with its weights in a pickle."""
     shutil.copytree(made, place)

@@ -13,7 +13,7 @@ from peft import LoraConfig
 from rich.console import Console
 from w2sd_video.pipelines.catalog import MODULES
 
-from w2sd_video import cli, configs
+from w2sd_video import cli, configs, shapes
 from w2sd_video.core.steps import SUPPORTED
 from w2sd_video.render.inference import worker
 from w2sd_video.render.inference.calls import check, parameters
@@ -69,7 +69,7 @@ def test_it_reflects_at_a_known_cost(name: str, config: Config) -> None:
 
 def test_its_scheduler_reflects_and_has_its_settings(config: Config) -> None:
     if config.scheduler is None:
-        assert config.model.id == "shapes"
+        assert config.model.id in shapes.MODELS
         return
     assert config.scheduler.name in SUPPORTED
     cls = getattr(diffusers, config.scheduler.name)
@@ -93,8 +93,8 @@ def test_its_pipeline_takes_what_it_says(name: str, config: Config) -> None:
 VARIANTS = {"wan22": "WanPipeline-2.2", "wan22-ti2v": "WanPipeline-ti2v"}
 
 
-# They take an image encoder, or weights; see test_families and test_run.
-ELSEWHERE = {"sd15-ip-adapter", "shapes"}
+# They take an image encoder, or weights; see test_families, and tests/shapes.
+ELSEWHERE = {"sd15-ip-adapter", "shapes", "shapes-dit", "shapes-moe"}
 
 
 @pytest.mark.parametrize("name", sorted({*configs.names()} - ELSEWHERE), indirect=True)

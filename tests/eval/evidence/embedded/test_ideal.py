@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from w2sd_video.eval.evidence.embedded.ideal import RANGES, iou, nearest, psnr
+from w2sd_video.eval.evidence.embedded.ideal import RANGES, complete, iou, nearest, psnr
 
 from w2sd_video.shapes.world import (
     BACKGROUNDS,
@@ -55,7 +55,7 @@ def test_the_ranges_are_the_world_s(things: int) -> None:
     [
         ({"direction": "right"}, 0.4),
         ({"shape": "ring"}, 0.9),
-        ({"color": "blue"}, 0.8),
+        ({"color": "blue"}, 0.01),  # no pixel of it is the nearer to red
     ],
 )
 def test_what_is_wrong_costs(change: dict[str, str], most: float) -> None:
@@ -82,11 +82,30 @@ def test_noise_costs_decibels_and_hardly_any_overlap() -> None:
     assert overlap > 0.9
 
 
-def test_a_thing_that_is_missing_has_no_overlap_wherever_the_other_is() -> None:
-    scene = Scene.parse("a red square and a blue circle on a white background")
-    assert scene is not None
+PAIR = Scene.parse("a red square and a blue circle on a white background")
+
+
+def middle_only(which: int) -> np.ndarray:
+    """Just one of the pair's things, where the other one would be drawn."""
     middle = np.full((1, 1, 2), SIZE / 2)
-    alone = draw(Scene(scene.things[1:], scene.background), middle, np.array([8.5]))
-    overlap = iou(alone, nearest(alone, scene), scene)
+    return draw(Scene(PAIR.things[which : which + 1], PAIR.background), middle, np.array([8.5]))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_thing_that_is_missing_has_no_overlap_and_hides_nothing(which: int) -> None:
+    alone = middle_only(which)
+    overlap = iou(alone, nearest(alone, PAIR), PAIR)
     assert 0.4 < overlap <= 0.5  # of the two things one is as it should be
-    assert iou(alone, alone, scene) == pytest.approx(0.5)
+    assert iou(alone, alone, PAIR) == pytest.approx(0.5)
+
+
+def test_a_clip_is_complete_when_all_things_are_there_in_their_colors() -> None:
+    rng = np.random.default_rng(0)
+    clip = sample_clip(PAIR, rng)
+    assert complete(clip, PAIR)
+    assert not complete(middle_only(0), PAIR)
+    green = replace(PAIR, things=(PAIR.things[0], replace(PAIR.things[1], color="green")))
+    assert not complete(sample_clip(green, rng), PAIR)
+    gone = clip.copy()
+    gone[: FRAMES // 2] = BACKGROUNDS["white"]
+    assert not complete(gone, PAIR)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from w2sd_video.eval.evidence.embedded.rendering import Wanted
-from w2sd_video.eval.evidence.embedded.store import key, read
+from w2sd_video.eval.evidence.embedded import store
+from w2sd_video.eval.evidence.embedded.rendering import Wanted, as_dear
+from w2sd_video.eval.evidence.embedded.store import fingerprint, key, read
 from w2sd_video.eval.evidence.video.columns import Column
 from w2sd_video.eval.evidence.video.pairs import split_pairs
 from w2sd_video.eval.evidence.video.sampler import Clips
@@ -103,3 +105,39 @@ def test_a_clip_s_key_is_of_all_that_it_depends_on() -> None:
         ),
     }
     assert len(keys) == 8
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "shapes.score",
+        "shapes.loss",
+        "core.reflection",
+        "eval.evidence.embedded.ideal",
+        "eval.evidence.stills.sampler",
+        "eval.evidence.stills.prompts",
+        "eval.evidence.video.sampler",
+    ],
+)
+def test_the_fingerprint_is_of_all_code_that_a_clip_depends_on(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path(str(importlib.import_module(f"w2sd_video.{place}").__file__))
+    before, read_bytes = fingerprint.__wrapped__("video"), Path.read_bytes
+    assert fingerprint.__wrapped__("video") == before
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read_bytes(path) + b" " * (path == file))
+    assert fingerprint.__wrapped__("video") != before
+
+
+@pytest.mark.parametrize("library", ["torch", "diffusers", "transformers"])
+def test_the_fingerprint_is_of_the_libraries(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, known = fingerprint.__wrapped__("video"), store.version
+    monkeypatch.setattr(store, "version", lambda name: known(name) + "+" * (name == library))
+    assert fingerprint.__wrapped__("video") != before
+
+
+@pytest.mark.parametrize("evaluations", [1, 16, 17, 48])
+def test_equal_evaluations_are_never_fewer(evaluations: int) -> None:
+    found = as_dear(lambda steps: replace(COLUMN, steps=steps), evaluations)
+    fewer = replace(found, steps=found.steps - 1)
+    assert fewer.evaluations < evaluations <= found.evaluations

@@ -16,5 +16,6 @@ def outcomes(ways: Ways, right: dict[str, float], where: str = "guidance 2.5") -
     for label, (way, _) in ways.items():
         good = (luck < right.get(label, 0.5)).astype(np.float64)
         by_metric = dict.fromkeys(METRICS, good)
-        found[label] = Found(way, by_metric, way.evaluations, way.evaluations / 400)
+        captions = [f"caption {i}" for i in range(COUNT)]
+        found[label] = Found(way, captions, by_metric, way.evaluations, way.evaluations / 400)
     return Outcomes(where, found, {label: role for label, (_, role) in ways.items()})

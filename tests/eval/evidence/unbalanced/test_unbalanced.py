@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from w2sd_video.eval.evidence.unbalanced import experiment
 from w2sd_video.eval.evidence.unbalanced.classes import (
     NOTHING,
     Projection,
@@ -97,6 +98,37 @@ def test_reflection_with_oneself_is_plain_sampling_and_with_another_is_not() -> 
     assert torch.allclose(same, plain, atol=1e-4)
     moved, _ = sample(model, Reflection(weak=Side(denoiser=other)), start, 3)
     assert not torch.allclose(moved, plain, atol=1e-2)
+
+
+def test_a_clean_shape_that_the_data_had_none_of_is_not_clean(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size = Size(n=4, repeats=1, pictures=30, training=1, steps=1)
+
+    def outlines(shape: str) -> float:
+        pictures = draw(np.full(size.n, SHAPES.index(shape)), np.random.default_rng(0))
+        monkeypatch.setattr(experiment, "sample", lambda *given: (pictures, 1))
+        return experiment.repetition(size, 0, 0)["strong"].outlines
+
+    assert outlines(RARE) > 0.9
+    assert outlines("square") < 0.8
+
+
+def test_samples_begin_with_noise_that_no_model_was_trained_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained, sampled = [], []
+    monkeypatch.setattr(
+        experiment, "train", lambda pictures, steps, seed: (trained.append(seed), Model())[1]
+    )
+    monkeypatch.setattr(
+        experiment, "noise", lambda count, seed: (sampled.append(seed), noise(count, seed))[1]
+    )
+    size = Size(n=2, repeats=2, pictures=30, training=1, steps=1)
+    for repeat in range(size.repeats):
+        experiment.repetition(size, 0, repeat)
+    assert len({*trained, *sampled}) == len(trained) + len(sampled) == 10
+    assert min(trained) >= 1_000_000  # repetitions from 0 on were looked at
 
 
 def test_every_setting_is_sampled_and_a_repetition_is_the_same_wherever_it_runs() -> None:

@@ -49,15 +49,23 @@ class Pretend:
         skill += self.gain * (column.partner not in (None, "self"))
         skill -= 0.4 * (column.model != "strong")
         right = float(rng.random() < skill)
+        reflects = column.partner is not None
         values = dict.fromkeys(("count", "color", "shape", "background"), 1.0)
         values |= {"everything": right, "motion": right, "iou": 0.5 + 0.3 * right}
-        values |= {"psnr": 20.0 + right, "jitter": float(rng.random()), "dynamic": 1.5}
+        values |= {
+            "psnr": 20.0 + right,
+            "psnr_complete": 20.0 + right,
+            "jitter": float(rng.random()),
+            "dynamic": 1.5,
+        }
         return Row(
             key=key_of(column, pair),
             column=asdict(column),
             prompt=scene.caption,
             seed=seed,
-            values={**values, "guidance": column.guidance + 0.7 * (column.partner is not None)},
+            values=values
+            | {"guidance": column.guidance + 0.7 * reflects}
+            | {"reflected_guidance": column.guidance + 1.4 * reflects},
             evaluations=column.evaluations,
             seconds=0.1,
         )

@@ -42,7 +42,10 @@ def test_equal_evaluations_are_equal_as_counted(embedded: Embedded) -> None:
     for a, b in zip(reflected, alone, strict=True):
         assert a.evaluations == EXACT.evaluations
         assert b.evaluations == pytest.approx(a.evaluations, rel=0.02)
-        assert a.values["guidance"] != 2.5  # as logged
+        assert a.values["guidance"] != 2.5  # as logged, on two of three steps
+        all_steps, two_of_three = a.values["guidance"], a.values["reflected_guidance"]
+        assert 3 * (all_steps - 2.5) == pytest.approx(2 * (two_of_three - 2.5), abs=1e-3)
+        assert b.values["reflected_guidance"] == 2.5
         assert b.values["guidance"] == 2.5
         assert 5 < a.values["psnr"] < 40
         assert 0 <= a.values["iou"] <= 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from w2sd_video.eval.evidence.video.pairs import FIRST, MEASURED, Split, split_pairs
+from w2sd_video.eval.evidence.video.pairs import FIRST, MEASURED, Split, captions, split_pairs
 
-from w2sd_video.shapes.measure import held_out_pairs
+from w2sd_video.shapes.measure import DEVELOPMENT_SEED, FIRST_SEED, held_out_pairs
 
 COUNT = 128
 
@@ -26,7 +26,12 @@ def test_no_two_splits_share_a_caption_or_noise(seed: int) -> None:
 
 
 def test_nothing_is_shared_with_what_was_measured_before() -> None:
-    before = [pair for things in (1, 2) for pair in held_out_pairs(things, MEASURED)]
+    before = [
+        pair
+        for things in (1, 2)
+        for first in (FIRST_SEED, DEVELOPMENT_SEED)
+        for pair in held_out_pairs(things, MEASURED, first)
+    ]
     for split in FIRST:
         pairs = split_pairs(split, COUNT)
         assert not {noise for _, noise in pairs} & {noise for _, noise in before}
@@ -43,3 +48,12 @@ def test_half_of_the_pairs_have_one_thing_however_many_are_taken() -> None:
     pairs = split_pairs("test", COUNT)
     assert [len(scene.things) for scene, _ in pairs] == [1, 2] * (COUNT // 2)
     assert split_pairs("test", 6) == pairs[:6]
+
+
+def test_captions_of_one_thing_are_few_and_come_again() -> None:
+    pairs = split_pairs("test", 2 * COUNT)
+    one, two = (captions(pairs, things) for things in (1, 2))
+    assert len(one) == len(two) == COUNT
+    assert len({*one}) < 30
+    assert len({*two}) > 0.9 * COUNT
+    assert sorted(captions(pairs)) == sorted(one + two)

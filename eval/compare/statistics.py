@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
+from scipy.stats import t as student
 
 Array = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -23,9 +24,7 @@ SEED = 0
 EXACT = 14  # with so few pairs that differ, all 2^n flips are tried
 CHUNK = 4_000_000  # numbers held at once
 
-_Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
-# Where the expansion below is too rough.
-_STUDENT = {1: 12.7062, 2: 4.30265, 3: 3.18245, 4: 2.77645, 5: 2.57058}
+QUANTILE = 0.5 + LEVEL / 2
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def mean_intervals(values: Array) -> list[Interval | None]:
         means = part.mean(axis=0)
         tail = (1 - LEVEL) / 2
         low, high = np.quantile(_resampled_means(part), [tail, 1 - tail], axis=0)
-        wide = math.sqrt(n / (n - 1)) * student(n - 1) / _Z
+        wide = math.sqrt(n / (n - 1)) * student.ppf(QUANTILE, n - 1) / norm.ppf(QUANTILE)
         for i, column in enumerate(columns):
             if np.ptp(part[:, i]) == 0:  # exactly, whatever rounding makes of the mean
                 found[column] = (float(part[0, i]), float(part[0, i]))
@@ -123,19 +122,6 @@ def _resampled_means(values: Array) -> Array:
         times = np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n)
         means[start : start + count] = times @ values / n
     return means
-
-
-def student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t, to three digits (Cornish-Fisher expansion)."""
-    if freedom in _STUDENT:
-        return _STUDENT[freedom]
-    z, v = _Z, float(freedom)
-    return (
-        z
-        + (z**3 + z) / (4 * v)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
-    )
 
 
 def sign_flip(differences: Array) -> list[float]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from scipy.stats import ttest_1samp
 
 from w2sd_video.shapes.world import SHAPES
 
@@ -14,7 +18,6 @@ from .unbalanced.experiment import Repetition, Size, repetitions
 from .unbalanced.measures import BALANCED, MEASURES, Measure, Measures, others
 from .unbalanced.pictures import KINDS, RARE
 from .unbalanced.settings import SETTINGS, SHARES
-from .unbalanced.student import p_value
 
 FULL = Size(n=800, repeats=4, pictures=9000, training=1000, steps=20)
 QUICK = Size(n=12, repeats=2, pictures=60, training=2, steps=2)
@@ -52,7 +55,13 @@ def claims(measures: Measures) -> list[Claim]:
 def _claim(measures: Measures, held: Held) -> Claim:
     difference = measures.of(held.a, held.by).minus(measures.of(held.b, held.by))
     row = f"{MEASURES[held.by]}: {held.a} − {held.b}"
-    return held.claim(row, difference, lambda bound: p_value(difference.values, bound))
+    return held.claim(row, difference, lambda bound: _p(difference.values, bound))
+
+
+def _p(values: Sequence[float], mean: float) -> float:
+    """Student's; 1 where all of the values are that mean, and there is no t."""
+    p = float(ttest_1samp(values, mean).pvalue)
+    return 1.0 if math.isnan(p) else p
 
 
 def run(seed: int, quick: bool) -> Result:

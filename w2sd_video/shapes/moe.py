@@ -32,7 +32,7 @@ LABELS = {scene.caption: label for label, scene in enumerate(SCENES)}
 class MoeRecipe:
     """One stage; data and VAE are ``Recipe``'s."""
 
-    frames: Stage = Stage(steps=2500, batch=48, rate=1e-3, average=0.999)
+    frames: Stage = Stage(steps=8000, batch=48, rate=1e-3, average=0.999)
 
 
 def make_transformer() -> DiTMoETransformer2DModel:

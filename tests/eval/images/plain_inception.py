@@ -12,7 +12,7 @@ Weights = Mapping[str, Tensor]
 
 
 def conv(w: Weights, name: str, x: Tensor, stride: int = 1, padding: object = 0) -> Tensor:
-    y = F.conv2d(x, w[f"{name}.conv.weight"], None, stride, padding)  # type: ignore[call-overload]
+    y = F.conv2d(x, w[f"{name}.conv.weight"], None, stride, padding)
     mean, var = w[f"{name}.bn.running_mean"], w[f"{name}.bn.running_var"]
     gain = w[f"{name}.bn.weight"] / torch.sqrt(var + 0.001)
     shift = w[f"{name}.bn.bias"] - mean * gain

@@ -21,8 +21,8 @@ def network() -> Inception:
     found = Inception()
     for module in found.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.05)  # type: ignore[union-attr, operator]
-            module.running_var.uniform_(0.3, 1)  # type: ignore[union-attr, operator]
+            module.running_mean.normal_(0, 0.05)
+            module.running_var.uniform_(0.3, 1)
             module.weight.data.uniform_(1, 2)
             module.bias.data.normal_(0, 0.1)
     return found

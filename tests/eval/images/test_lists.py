@@ -21,10 +21,10 @@ A red colored car.,Colors
 a wire.",DALL-E
 {one|two} apples,Counting
 """
-GENEVAL = """{"tag": "single_object", "include": [{"class": "bench", "count": 1}], "prompt": "a photo of a bench"}
+GENEVAL = """{"tag": "single_object", "include": [], "prompt": "a photo of a bench"}
 
-{"tag": "position", "include": [{"class": "cow", "count": 1}], "prompt": "a photo of a cow"}
-"""  # noqa: E501
+{"tag": "position", "include": [{"class": "cow"}], "prompt": "a photo of a cow"}
+"""
 PICK = """{"prompt": "a cat", "user_id": 5, "label_0": 0.5}
 {"prompt": "a dog, oil painting", "user_id": 6, "label_0": 1.0}
 """

@@ -109,7 +109,7 @@ def test_an_interruption_loses_one_batch(
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return measure(*given)  # type: ignore[arg-type]
+        return measure(*given)
 
     measure = of_images.measure
     monkeypatch.setattr(of_images, "measure", interrupted)

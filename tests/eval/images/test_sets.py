@@ -124,7 +124,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def seen(folder: Path) -> Array:
     pictures = [np.asarray(picture.rgb()) for picture in find(folder).pictures]
     batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-    return Tiny()(batch)[0].double().numpy()  # type: ignore[no-any-return]
+    return Tiny()(batch)[0].double().numpy()
 
 
 @needs_extra

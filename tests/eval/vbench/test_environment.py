@@ -27,7 +27,7 @@ class Installer:
     def __call__(self, command: list[str], **options: object) -> SimpleNamespace:
         self.commands.append([Path(command[0]).name, *command[1:]])
         if self.fails and self.fails in command:
-            options["stdout"].write(b"working\nno such release\n")  # type: ignore[attr-defined]
+            options["stdout"].write(b"working\nno such release\n")
             return SimpleNamespace(returncode=1)
         if "venv" in command:
             folder = Path(command[-1])

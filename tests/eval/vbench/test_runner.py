@@ -127,7 +127,7 @@ def test_an_action_is_read_from_the_name(library: Path, tmp_path: Path) -> None:
     result, printed = run(library, tmp_path, request)
     assert result["clips"] == [{"path": path, "value": 1.0}]
     [entry] = entries_of(printed)
-    assert Path(entry["video_list"][0]).name == "A person is riding a bike-0.mp4"  # type: ignore[index]
+    assert Path(entry["video_list"][0]).name == "A person is riding a bike-0.mp4"
 
 
 def test_what_can_be_imported_without_fetching(library: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def score(clips: Path, vbench: Path, fake: Fake) -> Evaluate:
     def run(*names: str, **changes: object) -> Report:
         dimensions = chosen(names or ["temporal_flickering"], "")
         request = Request(clips, dimensions, "custom", vbench, vbench, 20.0)
-        return evaluate(replace(request, **changes), lambda line: None)  # type: ignore[arg-type]
+        return evaluate(replace(request, **changes), lambda line: None)
 
     return run
 
@@ -180,7 +180,7 @@ def test_an_interruption_loses_the_running_dimension_only(
     def interrupted(python: Path, request: dict[str, object], *rest: object) -> dict[str, object]:
         if request["dimension"] == "motion_smoothness":
             raise KeyboardInterrupt
-        return run(python, request, *rest)  # type: ignore[arg-type]
+        return run(python, request, *rest)
 
     monkeypatch.setattr(process, "run_task", interrupted)
     names = ("temporal_flickering", "motion_smoothness", "imaging_quality")

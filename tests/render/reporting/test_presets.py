@@ -47,7 +47,7 @@ def test_it_can_be_planned_offline(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("l.txt").write_text("a red circle\n")
+    Path("l.txt").write_text("a red circle on a white background\n")
     monkeypatch.setattr(sys, "argv", ["render", "l.txt", "-c", name, "--baseline", "--dry-run"])
     with pytest.raises(SystemExit) as stop:
         cli.render_main()

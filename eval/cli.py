@@ -85,8 +85,9 @@ def evaluate(
 ) -> None:
     """Score the clips or images of a folder; what has a score, and has not changed, keeps it.
 
-    Exit codes: 0 all scored, 2 bad input, 3 weights or clips are missing, 4 VBench or a model
-    crashed, 5 its result or weights are unusable, 6 it hung, 130 interrupted.
+    Exit codes: 0 all scored, 1 some images can't be read, 2 bad input, 3 weights or clips are
+    missing, 4 VBench or a model crashed, 5 its result or weights are unusable, 6 it hung, 130
+    interrupted.
     """
     if suite not in SUITES:
         near = did_you_mean(suite, SUITES)

@@ -191,15 +191,9 @@ class _Work:
         return result
 
     def _known(self, dimension: Dimension, clips: Iterable[Clip]) -> dict[Clip, float]:
-        of_source: dict[str, dict[str, float]] = {}
-        found = {}
-        for clip in clips:
-            source = _source(dimension, clip)
-            if source not in of_source:
-                of_source[source] = self._results.of(dimension.name, source)
-            if clip.content in of_source[source]:
-                found[clip] = of_source[source][clip.content]
-        return found
+        found = self._results.of_metric(dimension.name)
+        keys = ((clip, (clip.content, _source(dimension, clip))) for clip in clips)
+        return {clip: found[key] for clip, key in keys if key in found}
 
     def _once(self, dimension: Dimension, clips: Iterable[Clip]) -> list[Clip]:
         """Of clips that have the same content, one."""

@@ -72,10 +72,9 @@ def test_a_few_clips_grade_as_measured(kind: Kind, weak: bool) -> None:
         assert found["everything"] <= 0.5
         assert found["shape"] <= 0.7
     else:
-        least = 0.9 if kind == "video" else 0.6
-        assert found["everything"] >= least
-        assert min(found[name] for name in ("count", "color", "background")) >= 0.9
-        assert found["motion"] >= 0.9
+        shape = 0.9 if kind == "video" else 0.6  # crosses are what the transformer can't draw yet
+        assert min(found["everything"], found["shape"]) >= shape
+        assert min(found[name] for name in ("count", "color", "background", "motion")) >= 0.9
 
 
 def test_the_mixtures_best_experts_are_better_than_its_worst() -> None:
@@ -91,7 +90,7 @@ def test_the_mixtures_best_experts_are_better_than_its_worst() -> None:
         )["everything"]
 
     best, worst = all_right("best"), all_right("worst")
-    assert best >= 0.3
+    assert best >= 0.6
     assert worst <= best / 2
 
 

@@ -44,6 +44,11 @@ class Plan:
         """What is known to be needed."""
         return self.weights + (self.activations or 0)
 
+    @property
+    def whole(self) -> bool:
+        """Whether weights stay where they are and layers are evaluated at once."""
+        return self.offload == "none" and self.attention is None
+
     def fits(self, limit: int) -> bool:
         """Whether it keeps to so many bytes. What can't be told is taken for half of them."""
         room = limit // 2 if self.activations is None else limit - self.activations

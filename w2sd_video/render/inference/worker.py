@@ -180,15 +180,13 @@ class Worker:
             raise InputError(str(error), key="memory") from None
         if plan != before:
             self._fitting.clear()
+            if config.model.compile and not plan.whole:
+                log.warning("not compiled, since the plan is %s", plan)
         self._fitting.add(key)
 
     def _to_compile(self, pipe: Any, reflection: Reflection | None, model: Model) -> list[Any]:
-        """The denoisers of a call, if they are to be compiled and are whole in their place."""
-        if not model.compile:
-            return []
-        plan = self._fit.plan
-        if plan is None or plan.offload != "none" or plan.attention is not None:
-            log.warning("not compiled: %s", plan)
+        """The denoisers of a call, if they are to be compiled and the plan lets them."""
+        if not (model.compile and self._fit.plan and self._fit.plan.whole):
             return []
         return [*reflecting_class(type(pipe)).family.modules(pipe).values(), *_sides(reflection)]
 

@@ -1,7 +1,8 @@
 """What can go wrong with an evaluation, each with an exit code of its own.
 
 The command line's own are 0 (all scored), 1 (but for images that can't be read), 2 (bad input) and
-130 (interrupted; what was scored is kept). Where several dimensions fail, the first one's code is the command's.
+130 (interrupted; what was scored is kept). Where several dimensions fail, the first one's code is
+the command's.
 """
 
 from __future__ import annotations

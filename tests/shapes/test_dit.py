@@ -23,6 +23,7 @@ RECIPE = DitRecipe(
     text=Stage(steps=2, batch=2, rate=1e-3),
     frames=Stage(steps=2, batch=2, rate=1e-3),
     video=Stage(steps=2, batch=1, rate=1e-3),
+    stills=2,
 )
 
 

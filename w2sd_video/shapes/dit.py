@@ -2,7 +2,8 @@
 
 Text goes through a small T5, which first learns by itself to read directions: it takes ten
 times the steps that CLIP takes, and on captions alone they cost a minute. Then stage 1 teaches the
-spatial blocks on single frames, stage 2 everything on clips; the text encoder is trained along.
+spatial blocks on single frames, stage 2 everything on clips, with stills beside them; the text
+encoder is trained along.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class DitRecipe:
 
     text: Stage = Stage(steps=1500, batch=32, rate=2e-3)
     frames: Stage = Stage(steps=4000, batch=48, rate=1e-3, average=0.999)
-    video: Stage = Stage(steps=5000, batch=4, rate=8e-4)
+    video: Stage = Stage(steps=7500, batch=4, rate=8e-4)
+    stills: int = 32  # beside every batch of clips: many shapes at many moments, for little
     caption_dropout: float = 0.1
     # Every block looks at time, unlike the UNet's, so clips have to teach the clean end, too.
     moments: tuple[float, float] = (2.0, 1.0)
@@ -190,14 +192,18 @@ def train_stages(
         things = 1 + rng.integers(2, size=recipe.text.batch)
         return dit.reading([sample_scene(rng, int(count)).caption for count in things])
 
-    def frames(rng: np.random.Generator) -> Tensor:
-        x, captions = clips.stills(rng, recipe.frames.batch)
+    def stills(rng: np.random.Generator, count: int) -> Tensor:
+        x, captions = clips.stills(rng, count)
         return dit.loss(x[:, :, None].to(dit.device), captions, rng)
+
+    def frames(rng: np.random.Generator) -> Tensor:
+        return stills(rng, recipe.frames.batch)
 
     def video(rng: np.random.Generator) -> Tensor:
         latents, scenes = clips.draw(rng, recipe.video.batch)
         x = latents.transpose(1, 2).to(dit.device)
-        return dit.loss(x, [scene.caption for scene in scenes], rng)
+        moving = dit.loss(x, [scene.caption for scene in scenes], rng)
+        return moving + stills(rng, recipe.stills)
 
     fit(Run("dit-text", recipe.text, dit.groups[1:], folder, team), seed, text, say)
     fit(Run("dit-frames", recipe.frames, dit.groups, folder, team), seed, frames, say)

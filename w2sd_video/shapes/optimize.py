@@ -16,6 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, distributed, nn
 
+from w2sd_video.memory.heap import hold_freed
+
 Say = Callable[[str], None]
 
 
@@ -59,6 +61,7 @@ class Team:
 
 def together(processes: int, work: Callable[..., None], *args: Any) -> None:
     """Have so many processes, of one thread each, do ``work(team, *args)``."""
+    hold_freed()
     if processes == 1:
         work(Team(), *args)
         return
@@ -70,6 +73,7 @@ def together(processes: int, work: Callable[..., None], *args: Any) -> None:
 
 def _join(rank: int, size: int, port: int, work: Callable[..., None], args: tuple[Any]) -> None:
     torch.set_num_threads(1)
+    hold_freed()
     work(Team(rank, size, port), *args)
 
 

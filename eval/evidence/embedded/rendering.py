@@ -135,7 +135,10 @@ def _alone(sampler: Sampler[C, P], work: list[Wanted[C, P]], file: Path) -> None
     quiet()
     import torch
 
+    from w2sd_video.memory.heap import hold_freed
+
     torch.set_num_threads(1)
+    hold_freed()
     _work(sampler, work, file)
 
 

@@ -20,6 +20,7 @@ from w2sd_video import Reflection, reflect
 from w2sd_video.core.pipeline import Run
 from w2sd_video.memory.encodings import Encodings
 from w2sd_video.memory.fit import Fit
+from w2sd_video.memory.heap import hold_freed
 from w2sd_video.memory.plan import DoesNotFitError
 from w2sd_video.memory.tensors import MIB
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
@@ -61,6 +62,8 @@ class Worker:
     def __init__(self, share: float = 1.0) -> None:
         self._share = share
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        if self.device == "cpu":
+            hold_freed()
         self._key: Any = None
         self._pipe: Any = None
         self._stock: dict[str, Any] = {}  # components that a configuration may replace

@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test nightly nightly-vbench quick check evidence bench clean
+.PHONY: demo test nightly nightly-vbench nightly-vbench-wiring quick check evidence bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -31,7 +31,11 @@ nightly: $(STAMP)  ## What takes longer: rendering that is killed 200 times.
 
 nightly-vbench: $(STAMP)  ## The official VBench, about 6 GB, against our own computation.
 	$(BIN)/w2sd-video vbench setup
-	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest -rs tests/eval/vbench/test_official.py
+	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/eval/vbench/test_official.py
+
+nightly-vbench-wiring: $(STAMP)  ## The official VBench with random weights: the wiring only.
+	$(BIN)/w2sd-video vbench setup
+	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/eval/vbench/test_wiring.py
 
 quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"

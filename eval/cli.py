@@ -131,6 +131,7 @@ def _vbench(
     timeout: float,
     as_json: bool,
 ) -> int:
+    from w2sd_video.eval import clips
     from w2sd_video.eval.vbench import environment, membership, scoring, told, weights
     from w2sd_video.eval.vbench.dimensions import DEFAULT, chosen
 
@@ -147,14 +148,18 @@ def _vbench(
         weights=weights.root(weight_folder),
         silence=timeout,
     )
+    if line := clips.skipped(folder):
+        _say(line)
     report = scoring.evaluate(request, _say)
     _tell(told.as_json(report), as_json, told.table(report), told.remarks(report))
     return report.code
 
 
 def _shapes(folder: Path, as_json: bool) -> int:
-    from w2sd_video.eval import shapes
+    from w2sd_video.eval import clips, shapes
 
+    if line := clips.skipped(folder):
+        _say(line)
     report = shapes.evaluate(folder, _say)
     _tell(report.as_json(), as_json, report.table())
     return OK

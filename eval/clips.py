@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.record.folder import rows
 
 CLIPS = ""  # the side of clips that are neither plain nor reflected, as far as is known
+OTHERS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".webm")  # clips, but none that is scored
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Clip:
 def find(folder: Path) -> list[Clip]:
     """Every clip of a rendered folder that is done, or every MP4 of another, in order of names.
 
-    Without a ledger the file's name is the prompt, as VBench has it: ``PROMPT-0.mp4``.
+    Without a ledger the prompt is what an MP4 rendered here says of itself, or else the file's
+    name, as VBench has it: ``PROMPT-0.mp4``.
 
     Raises:
         InputError: if there are none, or one can't be read.
@@ -58,11 +61,30 @@ def find(folder: Path) -> list[Clip]:
     return clips
 
 
+def skipped(folder: Path) -> str:
+    """What ``find`` leaves out that is a clip, too, in one line; empty if there is nothing.
+
+    A GIF beside an MP4 of its name is a preview, and none.
+    """
+    if not folder.is_dir() or _has_ledger(folder):
+        return ""
+    found = [
+        path for path in sorted(folder.iterdir())
+        if path.suffix.lower() in OTHERS and not path.name.startswith(".")
+        and not path.with_suffix(".mp4").exists()
+    ]  # fmt: skip
+    if not found:
+        return ""
+    kinds = ", ".join(sorted({path.suffix.lower() for path in found}))
+    files = "1 clip is" if len(found) == 1 else f"{len(found)} clips are"
+    return f"{files} not scored, since only MP4 is: {kinds}, such as {found[0].name}"
+
+
 def _has_ledger(folder: Path) -> bool:
     return bool([*folder.glob("ledger.sqlite"), *folder.glob("ledger-*.sqlite")])
 
 
-def _rendered(folder: Path) -> Iterable[tuple[Path, str, str]]:
+def _rendered(folder: Path) -> Iterable[tuple[Path, str | None, str]]:
     done: list[dict[str, Any]] = [row for row in rows(folder) if row["state"] == "done"]
     for row in sorted(done, key=lambda row: str(row["name"])):
         path = folder / "clips" / f"{row['name']}.mp4"
@@ -70,18 +92,20 @@ def _rendered(folder: Path) -> Iterable[tuple[Path, str, str]]:
             yield path, row["prompt"], row["kind"]
 
 
-def _loose(folder: Path) -> Iterable[tuple[Path, str, str]]:
+def _loose(folder: Path) -> Iterable[tuple[Path, str | None, str]]:
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() == ".mp4" and not path.name.startswith("."):
-            yield path, re.sub(r"-\d+$", "", path.stem), CLIPS
+            yield path, None, CLIPS
 
 
-def _look(path: Path, prompt: str, side: str) -> Clip:
+def _look(path: Path, prompt: str | None, side: str) -> Clip:
     try:
         with av.open(path) as container:
             stream = container.streams.video[0]
             frames = stream.frames or sum(1 for _ in container.decode(stream))
             fps = float(stream.average_rate or 0)
+            if prompt is None:
+                prompt = _said(container.metadata) or re.sub(r"-\d+$", "", path.stem)
         content = digest(path)
     except (OSError, ValueError, IndexError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -89,3 +113,14 @@ def _look(path: Path, prompt: str, side: str) -> Clip:
     if not frames or not fps:
         raise InputError("has no frames, or no frame rate", str(path))
     return Clip(path.stem, path, prompt, side, content, frames, fps)
+
+
+def _said(tags: Mapping[str, str]) -> str | None:
+    """The prompt that the renderer has written into an MP4."""
+    try:
+        said = json.loads(tags.get("comment", ""))
+    except ValueError:
+        return None
+    # Other programs write comments with a prompt in them, too, but of no pair.
+    ours = isinstance(said, dict) and "pair" in said and isinstance(said.get("prompt"), str)
+    return said["prompt"] if ours else None

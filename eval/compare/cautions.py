@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from .comparison import Comparison, mean_cost
-from .labels import NEAR
+from ..vbench.dimensions import FLICKERING
+from .columns import Column
+from .comparison import Comparison
+from .labels import as_costly, as_guided
 from .metrics import BOUGHT_BY_STILLNESS, MOVEMENT, Metric, without_movement
-from .settings import of_reflection, plain_part, told
-from .verdicts import BETTER, WORSE, counted, listed, verdicts
+from .settings import differing, of_reflection, plain_part, told
+from .verdicts import BETTER, WORSE, counted, foremost, listed, verdicts
 
 FEW = 10  # with fewer pairs intervals are rough
 SHOWN = 3  # of a longer list
@@ -18,11 +21,13 @@ def cautions(comparison: Comparison) -> list[str]:
     """One sentence each, the gravest first."""
     return [
         *_unscored(comparison),
+        *_still(comparison),
         *_sources(comparison),
         *_movement(comparison),
         *_few(comparison),
         *_other_settings(comparison),
         *_baselines(comparison),
+        *_logs(comparison),
         *_devices(comparison),
     ]
 
@@ -35,7 +40,10 @@ def _unscored(comparison: Comparison) -> Iterator[str]:
         )
         return
     total = len(comparison.pairs)
+    filtered = _stills(comparison)
     for k, metric in enumerate(comparison.metrics):
+        if metric.name == FLICKERING and filtered:
+            continue  # ``_still`` counts its clips
         counts = [comparison.mean(i, k)[1] for i in range(len(comparison.columns))]
         if min(counts) < total:
             each = "; ".join(
@@ -43,6 +51,35 @@ def _unscored(comparison: Comparison) -> Iterator[str]:
                 for column, count in zip(comparison.columns, counts, strict=True)
             )
             yield f"{metric.title} is not scored for all {total} clips of each column: {each}."
+
+
+def _still(comparison: Comparison) -> Iterator[str]:
+    """Temporal flickering is of what VBench's filter finds still, where that has looked."""
+    found = _stills(comparison)
+    if not found:
+        return
+    title = Metric(FLICKERING).title
+    each = [f"{label} {stills.count(True)} of {len(stills)}" for label, stills in found.items()]
+    yield f"{title} is of clips that VBench's filter finds still: {'; '.join(each)}."
+    if any(None in stills for stills in found.values()):
+        yield (
+            f"Some clips have {title} without VBench's filter, which leaves out those that move:"
+            " score all in standard mode."
+        )
+
+
+def _stills(comparison: Comparison) -> dict[str, list[bool | None]]:
+    """By label, what VBench's filter finds of a column's clips; nothing if it looked at none."""
+    found = {
+        column.label: [
+            clip.still
+            for clip in map(column.clips.__getitem__, comparison.pairs)
+            if clip.still is not None or FLICKERING in clip.scores
+        ]
+        for column in comparison.columns
+    }
+    looked = any(still is not None for stills in found.values() for still in stills)
+    return found if looked else {}
 
 
 def _sources(comparison: Comparison) -> Iterator[str]:
@@ -99,6 +136,8 @@ def _few(comparison: Comparison) -> Iterator[str]:
 def _other_settings(comparison: Comparison) -> Iterator[str]:
     """Settings beside reflection, steps and guidance that differ, or are mixed in a column."""
     usual = {"num_inference_steps", "guidance_scale"}
+    # Dynamic degree looks at eight frames a second.
+    rated = {"fps"} if Metric("dynamic_degree") in comparison.metrics else set()
     reference = plain_part(comparison.reference.settings)
     for column in comparison.columns:
         own = plain_part(column.settings)
@@ -110,26 +149,51 @@ def _other_settings(comparison: Comparison) -> Iterator[str]:
             each = [f"{k} {told(own.get(k, '-'))}, not {told(reference.get(k, '-'))}" for k in keys]
             more = "; …" if len(each) > SHOWN else ""
             yield f"{column.label} differs in more than its kind: {'; '.join(each[:SHOWN])}{more}."
-        if mixed := [key for key in column.varying if of_reflection(key) or key in usual]:
+        if mixed := [key for key in column.varying if of_reflection(key) or key in usual | rated]:
             yield f"{column.label}: {listed(mixed)} is not the same for all its clips."
 
 
 def _baselines(comparison: Comparison) -> Iterator[str]:
-    """Baselines without which a gain could be had otherwise."""
-    reflected = [c for c in comparison.columns if c.reflected]
-    plain = [i for i, c in enumerate(comparison.columns) if not c.reflected]
-    if not reflected or not plain:
+    """Baselines that every reflection should stand beside, since a gain could be theirs, too."""
+    column = foremost(comparison.columns)
+    if column is None:
         return
-    costs = [mean_cost(row) for row in comparison.evaluations]
-    column = next((c for c in reflected if "extrapolate" not in c.label), reflected[0])
-    cost = costs[comparison.columns.index(column)]
-    if cost > costs[plain[0]] * (1 + NEAR) and not any(
-        abs(costs[i] - cost) <= NEAR * cost for i in plain
-    ):
+    strong, steps, guided = (
+        _plain(comparison, column, *but)
+        for but in ((), ("num_inference_steps",), ("guidance_scale",))
+    )
+    missing = [] if strong else ["strong alone"]
+    if math.isfinite(cost := column.evaluations) and not any(as_costly(c, column) for c in steps):
+        missing.append(f"strong with as many evaluations ({cost:.0f} a clip)")
+    if not any(as_guided(c, column) for c in guided):
+        logged = f"{column.guidance:.3g}" if math.isfinite(column.guidance) else "not logged"
+        missing.append(f"strong at its effective guidance ({logged})")
+    if not any(c.extrapolates for c in comparison.columns):
+        missing.append("extrapolate")
+    if missing:
         yield (
-            f"No plain column takes as many evaluations as {column.label} ({cost:.0f} a clip):"
-            " what more steps would give is not known."
+            f"Missing beside {column.label}: {listed(missing)}; what that would give is not known."
         )
+
+
+def _plain(comparison: Comparison, column: Column, *but: str) -> list[Column]:
+    """Plain columns that differ from another in nothing but its reflection and these keys."""
+    own = plain_part(column.settings)
+    return [
+        c for c in comparison.columns
+        if not c.reflected and set(differing(own, c.settings)) <= set(but)
+    ]  # fmt: skip
+
+
+def _logs(comparison: Comparison) -> Iterator[str]:
+    """Columns of whose clips only some have a logged guidance, which then stands for all."""
+    for column in comparison.columns:
+        known = sum(math.isfinite(clip.guidance) for clip in column.clips.values())
+        if column.reflected and 0 < known < len(column.clips):
+            yield (
+                f"{column.label}: effective guidance is logged for {known} of"
+                f" {len(column.clips)} clips only."
+            )
 
 
 def _devices(comparison: Comparison) -> Iterator[str]:

@@ -12,6 +12,8 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.record.folder import rows
 
 from ..results import Score, scores_of
+from ..vbench.dimensions import FLICKERING, STATIC
+from .metrics import is_metric
 from .settings import flat
 
 Key = tuple[str, int]  # prompt and seed: what pairs clips
@@ -21,7 +23,8 @@ Key = tuple[str, int]  # prompt and seed: what pairs clips
 class Clip:
     """One finished clip, or image.
 
-    ``scores`` and their ``sources`` are by metric.
+    ``scores`` and their ``sources`` are by metric. ``still`` is what VBench's filter finds, None
+    where it has not looked; a clip that moves has no temporal flickering then.
     ``settings`` are dotted, see ``settings.flat``; ``config`` is the same nested. Evaluations
     (denoiser samples), seconds and effective guidance are NaN where the ledger has none.
     """
@@ -39,6 +42,7 @@ class Clip:
     device: str
     scores: dict[str, float]
     sources: dict[str, str]
+    still: bool | None
     settings: dict[str, Any] = field(repr=False)
     config: dict[str, Any] = field(repr=False)
 
@@ -89,6 +93,12 @@ def read(folder: Path) -> Folder:
 
 
 def _clip(folder: Path, file: Path, row: dict[str, Any], scores: dict[str, Score]) -> Clip:
+    still = bool(scores[STATIC].value) if STATIC in scores else None
+    scores = {
+        name: score
+        for name, score in scores.items()
+        if is_metric(name) and not (name == FLICKERING and still is False)
+    }
     return Clip(
         folder=folder,
         file=file,
@@ -103,6 +113,7 @@ def _clip(folder: Path, file: Path, row: dict[str, Any], scores: dict[str, Score
         device=row["device"] or "",
         scores={name: s.value for name, s in scores.items() if math.isfinite(s.value)},
         sources={name: score.source for name, score in scores.items()},
+        still=still,
         settings=flat(row["config"]),
         config=row["config"],
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from w2sd_video.render.errors import InputError
@@ -32,6 +34,20 @@ class Column:
     def reflected(self) -> bool:
         return next(iter(self.clips.values())).reflected
 
+    @property
+    def extrapolates(self) -> bool:
+        return self.settings.get("reflection.mode") == "extrapolate"
+
+    @property
+    def evaluations(self) -> float:
+        """Denoiser samples a clip; NaN where no ledger has them."""
+        return _mean_known(clip.evaluations for clip in self.clips.values())
+
+    @property
+    def guidance(self) -> float:
+        """Effective guidance, over the clips whose runs have logged it; NaN if none has."""
+        return _mean_known(clip.guidance for clip in self.clips.values())
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """What its clips have in common, dotted; what they have not, as ``VARIES``."""
@@ -41,6 +57,11 @@ class Column:
     def varying(self) -> list[str]:
         """Keys that are not the same for all its clips."""
         return [key for key, value in self.settings.items() if value == VARIES]
+
+
+def _mean_known(values: Iterable[float]) -> float:
+    known = [value for value in values if math.isfinite(value)]
+    return fmean(known) if known else math.nan
 
 
 def columns_of(folders: Sequence[Folder]) -> list[Column]:

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from .cautions import cautions
 from .comparison import Comparison, mean_cost
 from .statistics import LEVEL, RESAMPLES, SEED
@@ -15,11 +17,25 @@ from .verdicts import sentence, verdict
 
 
 def results_csv(comparison: Comparison) -> str:
-    """One row for each column and metric."""
+    """One row for each column and metric, and for what each column costs."""
     rows = [_row(comparison, i, k) for i, k in _cells(comparison)]
-    costs = [_cost_row(comparison, i, name) for i in range(len(comparison.columns))
-             for name in ("evaluations", "seconds")]  # fmt: skip
-    return _csv([*rows, *costs])
+    costs = (
+        ("evaluations", "lower", comparison.evaluations),
+        ("seconds", "lower", comparison.seconds),
+        ("effective_guidance", None, comparison.guidance),
+    )
+    rows += [
+        {
+            "column": column.label,
+            "metric": name,
+            "better": better,
+            "scored": int(np.isfinite(values[i]).sum()),
+            "mean": finite(mean_cost(values[i])),
+        }
+        for i, column in enumerate(comparison.columns)
+        for name, better, values in costs
+    ]
+    return _csv(rows)
 
 
 def clips_csv(comparison: Comparison) -> str:
@@ -33,6 +49,7 @@ def clips_csv(comparison: Comparison) -> str:
                 "file": str(clip.file),
                 "evaluations": finite(clip.evaluations),
                 "seconds": finite(clip.seconds),
+                "effective_guidance": finite(clip.guidance),
                 **{m.name: clip.scores.get(m.name) for m in comparison.metrics},
             }
             for pair in comparison.pairs
@@ -72,6 +89,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                         "file": str(clip.file),
                         "evaluations": finite(clip.evaluations),
                         "seconds": finite(clip.seconds),
+                        "effective_guidance": finite(clip.guidance),
                         "scores": clip.scores,
                     }
                     for column, clip in zip(
@@ -124,19 +142,6 @@ def _row(comparison: Comparison, i: int, k: int) -> dict[str, Any]:
         "p": finite(result.p),
         "p_holm": finite(result.p_holm),
         "verdict": verdict(metric, result),
-    }
-
-
-def _cost_row(comparison: Comparison, i: int, name: str) -> dict[str, Any]:
-    values = (comparison.evaluations if name == "evaluations" else comparison.seconds)[i]
-    known = int((values == values).sum())
-    mean = finite(mean_cost(values))
-    return {
-        "column": comparison.columns[i].label,
-        "metric": name,
-        "better": "lower",
-        "scored": known,
-        "mean": mean,
     }
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from .columns import Column
@@ -78,9 +76,9 @@ def _plain(column: Column, reflected: Sequence[Column], strong: dict[str, Any]) 
     if any(_is_weak(column.settings, other.settings) for other in reflected):
         return "weak"
     words = _words(keys, column.settings)
-    if keys == ["num_inference_steps"] and any(_as_costly(column, r) for r in reflected):
+    if keys == ["num_inference_steps"] and any(as_costly(column, r) for r in reflected):
         return f"strong, equal evaluations ({words[0]})"
-    if keys == ["guidance_scale"] and _is_matched(column.settings, strong, reflected):
+    if keys == ["guidance_scale"] and any(as_guided(column, r) for r in reflected):
         return f"strong, matched guidance ({told(column.settings['guidance_scale'])})"
     return ", ".join(["strong", *words])
 
@@ -110,48 +108,14 @@ def _is_weak(settings: dict[str, Any], reflection: dict[str, Any]) -> bool:
     return changed and not keys
 
 
-def _as_costly(column: Column, other: Column) -> bool:
+def as_costly(column: Column, other: Column) -> bool:
     """Whether two columns take as many evaluations a clip."""
-    mine, theirs = (fmean(c.evaluations for c in x.clips.values()) for x in (column, other))
-    return abs(mine - theirs) <= NEAR * theirs
+    return abs(column.evaluations - other.evaluations) <= NEAR * other.evaluations
 
 
-def _is_matched(
-    settings: dict[str, Any], strong: dict[str, Any], reflected: Sequence[Column]
-) -> bool:
-    """Whether the guidance is one that a reflection may amount to.
-
-    That is what its run has logged. Where nothing is logged: to first order a reflected step
-    over guidance s and w has s + gap · (s − w); where only some steps reflect, it is less. A
-    weak side that differs otherwise sets no upper bound.
-    """
-    scale, own = (_number(s, "guidance_scale") for s in (settings, strong))
-    if not scale > own:
-        return False
-    logged = [_logged(column) for column in reflected]
-    if known := [value for value in logged if math.isfinite(value)]:
-        return any(abs(scale - value) <= NEAR_GUIDANCE * value for value in known)
-    return any(scale <= _bound(column.settings, own) * (1 + NEAR) for column in reflected)
-
-
-def _bound(settings: dict[str, Any], own: float) -> float:
-    """The most guidance that a reflection may amount to, to first order."""
-    sides = [key for key in settings if key.startswith("reflection.weak.")]
-    if sides != ["reflection.weak.guidance_scale"]:
-        return math.inf
-    strong = _number(settings, "reflection.strong.guidance_scale", own)
-    weak = _number(settings, "reflection.weak.guidance_scale")
-    return own + _number(settings, "reflection.gap", 1.0) * (strong - weak)
-
-
-def _number(settings: dict[str, Any], key: str, default: float = math.nan) -> float:
-    value = settings.get(key, default)
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
-def _logged(column: Column) -> float:
-    """The mean effective guidance of a column's clips; NaN if a clip has none."""
-    return fmean(clip.guidance for clip in column.clips.values())
+def as_guided(column: Column, other: Column) -> bool:
+    """Whether a column's guidance is the effective guidance that the other's runs have logged."""
+    return abs(column.guidance - other.guidance) <= NEAR_GUIDANCE * other.guidance
 
 
 def _reflected(column: Column, reflected: Sequence[Column], strong: dict[str, Any]) -> str:

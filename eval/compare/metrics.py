@@ -6,13 +6,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..vbench.dimensions import FLICKERING, STATIC
+
 LOWER_IS_BETTER = {"jitter", "fid"}
 # A clip that does not move scores high on these, so none is shown without how much clips move.
 BOUGHT_BY_STILLNESS = (
     "subject_consistency",
     "background_consistency",
     "motion_smoothness",
-    "temporal_flickering",
+    FLICKERING,
     "jitter",
 )
 # How much clips move, VBench's measure and that of the shapes world.
@@ -23,7 +25,7 @@ ORDER = (
     "background_consistency",
     "dynamic_degree",
     "motion_smoothness",
-    "temporal_flickering",
+    FLICKERING,
     "aesthetic_quality",
     "imaging_quality",
     "pickscore",
@@ -65,6 +67,11 @@ class Metric:
     def gain(self, difference: float) -> float:
         """A difference, positive where it is for the better; never a negative zero."""
         return (-difference if self.lower_is_better else difference) + 0.0
+
+
+def is_metric(name: str) -> bool:
+    """Whether what is kept under this name is a score; VBench's filter keeps its finding there."""
+    return name != STATIC
 
 
 def ordered(names: Iterable[str]) -> list[Metric]:

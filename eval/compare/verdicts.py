@@ -34,8 +34,14 @@ def verdicts(comparison: Comparison, column: Column) -> dict[str, list[Metric]]:
 
 
 def main_column(comparison: Comparison) -> Column:
-    """The one that the summary is about: the first that is reflected, or the first."""
-    return next((c for c in comparison.others if c.reflected), comparison.others[0])
+    """The one that the summary is about: the foremost that is reflected, or the first."""
+    return foremost(comparison.others) or comparison.others[0]
+
+
+def foremost(columns: Sequence[Column]) -> Column | None:
+    """The first that is reflected; one that extrapolates, a baseline, only if no other is."""
+    reflected = [column for column in columns if column.reflected]
+    return next((c for c in reflected if not c.extrapolates), next(iter(reflected), None))
 
 
 def sentence(comparison: Comparison, column: Column) -> str:

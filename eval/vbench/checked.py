@@ -18,7 +18,7 @@ def values(
     Args:
         result: of the tasks ``score`` and ``static``.
         paths: of all clips that were asked about.
-        may_leave_out: whether some, but not all, may be missing.
+        may_leave_out: whether some may be missing, or all, of which there is no aggregate.
 
     Raises:
         Unusable: if a clip is missing, unknown or named twice, or a value is no finite number.
@@ -27,6 +27,8 @@ def values(
     listed = result.get("clips")
     if not isinstance(listed, list):
         raise Unusable("the result lists no clips")
+    if may_leave_out and not listed and result.get("aggregate") is None:
+        return {}
     found: dict[str, float] = {}
     for item in listed:
         try:

@@ -78,6 +78,11 @@ def _by_side(clips: Iterable[Clip]) -> Mapping[str, Counter[str]]:
     return counts
 
 
+def clips_a_prompt(clips: Iterable[Clip]) -> list[int]:
+    """How many clips of a side prompts have: every number that there is, once."""
+    return sorted({n for counts in _by_side(clips).values() for n in counts.values()})
+
+
 def still_ones(clips: Iterable[Clip], static: Mapping[str, float]) -> list[Clip]:
     """What the official filter keeps for temporal_flickering: of each prompt and side the first
     five that are still, in the order of their files' names.

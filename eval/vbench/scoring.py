@@ -15,11 +15,14 @@ from w2sd_video.eval.results import Results, Score
 from w2sd_video.eval.vbench import checked, environment, process, weights
 from w2sd_video.eval.vbench.dimensions import FLICKERING, STATIC, Dimension, totals
 from w2sd_video.eval.vbench.lengths import check_lengths, too_short
-from w2sd_video.eval.vbench.membership import Mode, members, still_ones
+from w2sd_video.eval.vbench.membership import Mode, clips_a_prompt, members, still_ones
 from w2sd_video.eval.vbench.suite import entries
 
 SOURCE = f"vbench {environment.VERSION}"
 SILENCE = 1800.0  # seconds for one clip, or to load a model
+# Before the content of a clip that VBench has left out, in place of a score: no clip has this key,
+# so that who looks for scores finds none.
+LEFT_OUT = "left out:"
 
 Say = Callable[[str], None]
 
@@ -47,21 +50,25 @@ class Request:
 
 @dataclass(frozen=True)
 class Report:
-    """What has become of all of them."""
+    """What has become of all of them.
+
+    Attributes:
+        official: dimensions that are scored on the clips that VBench's totals are of.
+    """
 
     mode: Mode
     clips: list[Clip]
     outcomes: list[Outcome]
+    official: frozenset[str]
 
     @property
     def sides(self) -> list[str]:
         return sorted({clip.side for clip in self.clips})
 
     def totals(self, side: str) -> dict[str, float | None]:
-        """Quality, Semantic, Total: of the standard mode only, and of complete dimensions."""
-        if self.mode == "custom":
-            return dict.fromkeys(("quality", "semantic", "total"))
-        return totals({o.name: o.values[side][0] for o in self.outcomes if side in o.values})
+        """Quality, Semantic, Total: of official values only."""
+        found = {o.name: o.values[side][0] for o in self.outcomes if side in o.values}
+        return totals({name: value for name, value in found.items() if name in self.official})
 
     @property
     def code(self) -> int:
@@ -82,7 +89,7 @@ def evaluate(request: Request, say: Say) -> Report:
     if request.mode == "standard":
         check_lengths(clips)
     official = entries(request.environment) if request.mode == "standard" else []
-    outcomes = []
+    outcomes, counted = [], set()
     with Results(request.folder) as results:
         for dimension in request.dimensions:
             outcome = Outcome(dimension.name)
@@ -90,13 +97,14 @@ def evaluate(request: Request, say: Say) -> Report:
             try:
                 _available(dimension.name, state.dimensions)
                 chosen = members(dimension, clips, request.mode, official)
-                _Work(request, results, outcome, say).run(dimension, chosen, state.dimensions)
+                if _Work(request, results, outcome, say).run(dimension, chosen, state.dimensions):
+                    counted.add(dimension.name)
             except EvaluationError as error:
                 outcome.code = error.code
                 outcome.reasons += str(error).splitlines()
                 for reason in outcome.reasons:
                     say(f"{dimension.name}: {reason}")
-    return Report(request.mode, clips, outcomes)
+    return Report(request.mode, clips, outcomes, frozenset(counted))
 
 
 def _available(name: str, importable: Mapping[str, str]) -> None:
@@ -112,8 +120,8 @@ class _Work:
     def __init__(self, request: Request, results: Results, outcome: Outcome, say: Say) -> None:
         self._request, self._results, self._outcome, self._say = request, results, outcome, say
 
-    def run(self, dimension: Dimension, clips: list[Clip], importable: Mapping[str, str]) -> None:
-        """Score clips and aggregate them.
+    def run(self, dimension: Dimension, clips: list[Clip], importable: Mapping[str, str]) -> bool:
+        """Score clips and aggregate them; returns whether that is the official value.
 
         Raises:
             EvaluationError: if that can't be done.
@@ -122,20 +130,39 @@ class _Work:
             if reason := too_short(clip, dimension):
                 raise NotThere(reason)
         found = self._scores(dimension, clips)
-        if dimension.name == FLICKERING and self._request.mode == "standard":
-            clips = self._still(clips, importable)
+        official = False
+        if self._request.mode == "standard":
+            official = self._is_official(dimension, clips)
+            if dimension.name == FLICKERING:
+                clips = self._still(clips, importable)
         sides: dict[str, list[tuple[float, int]]] = defaultdict(list)
         for clip in clips:
-            if clip in found:  # but for dimensions that leave some out
-                sides[clip.side].append((found[clip], clip.frames))
+            if (value := found[clip]) is not None:
+                sides[clip.side].append((value, clip.frames))
+        if left_out := sum(found[clip] is None for clip in clips):
+            if not sides:
+                raise Unusable(f"VBench leaves out all of {len(clips)} clips")
+            self._outcome.notes.append(f"VBench leaves out {left_out} of {len(clips)} clips")
         for side, of_side in sides.items():
             self._outcome.values[side] = dimension.aggregate(of_side), len(of_side)
+        return official
 
-    def _scores(self, dimension: Dimension, clips: list[Clip]) -> dict[Clip, float]:
-        """By clip, on the aggregate's scale; what is not known is scored."""
+    def _is_official(self, dimension: Dimension, clips: list[Clip]) -> bool:
+        """Whether these are the clips of VBench's totals; if not, it is noted."""
+        if (numbers := clips_a_prompt(clips)) != [dimension.samples]:
+            told = " and ".join(map(str, numbers))
+            self._outcome.notes.append(
+                f"clips of each prompt: {told}, officially {dimension.samples}; no totals"
+            )
+            return False
+        return dimension.name != FLICKERING or not weights.missing(STATIC, self._request.weights)
+
+    def _scores(self, dimension: Dimension, clips: list[Clip]) -> dict[Clip, float | None]:
+        """By clip, on the aggregate's scale, None for one that VBench leaves out; what is not known
+        is scored."""
         known = self._known(dimension, clips)
         todo = self._once(dimension, (clip for clip in clips if clip not in known))
-        self._outcome.kept = len(known)
+        self._outcome.kept = sum(value is not None for value in known.values())
         if not todo:
             return known
         request = {"task": "score", "dimension": dimension.name}
@@ -144,12 +171,15 @@ class _Work:
         values = {
             clip: said[str(clip.path)] / dimension.scale for clip in todo if str(clip.path) in said
         }
-        if not checked.agrees(dimension, result, ((v, c.frames) for c, v in values.items())):
-            own = dimension.aggregate((v, c.frames) for c, v in values.items())
+        shares = [(value, clip.frames) for clip, value in values.items()]
+        if shares and not checked.agrees(dimension, result, shares):
+            own = dimension.aggregate(shares)
             raise Unusable(f"VBench's aggregate is {result['aggregate']}, but its clips' {own}")
         self._results.add(
-            Score(clip.content, dimension.name, _source(dimension, clip), value)
-            for clip, value in values.items()
+            Score(clip.content, dimension.name, _source(dimension, clip), values[clip])
+            if clip in values
+            else Score(LEFT_OUT + clip.content, dimension.name, _source(dimension, clip), 0.0)
+            for clip in todo
         )
         self._outcome.scored = len(values)
         return self._known(dimension, clips)
@@ -157,7 +187,9 @@ class _Work:
     def _still(self, clips: list[Clip], importable: Mapping[str, str]) -> list[Clip]:
         """What the official filter keeps; all, where it can't be run."""
         if lacking := weights.missing(STATIC, self._request.weights):
-            self._outcome.notes.append(f"of all clips, without the official filter; {lacking[0]}")
+            self._outcome.notes.append(
+                f"of all clips, without the official filter; no totals; {lacking[0]}"
+            )
             return clips
         _available("dynamic_degree", importable)  # which has the filter's model
         known = self._results.of(STATIC, SOURCE)
@@ -190,10 +222,16 @@ class _Work:
         )
         return result
 
-    def _known(self, dimension: Dimension, clips: Iterable[Clip]) -> dict[Clip, float]:
+    def _known(self, dimension: Dimension, clips: Iterable[Clip]) -> dict[Clip, float | None]:
         found = self._results.of_metric(dimension.name)
-        keys = ((clip, (clip.content, _source(dimension, clip))) for clip in clips)
-        return {clip: found[key] for clip, key in keys if key in found}
+        known: dict[Clip, float | None] = {}
+        for clip in clips:
+            source = _source(dimension, clip)
+            if (clip.content, source) in found:
+                known[clip] = found[clip.content, source]
+            elif (LEFT_OUT + clip.content, source) in found:
+                known[clip] = None
+        return known
 
     def _once(self, dimension: Dimension, clips: Iterable[Clip]) -> list[Clip]:
         """Of clips that have the same content, one."""

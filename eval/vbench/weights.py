@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from w2sd_video.eval.vbench.dimensions import STATIC
 
-INCOMPLETE = 0.5  # of the expected size; sizes differ a little by version, not by half
+INCOMPLETE = 0.9  # of the expected size; sizes differ a little by version
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One file, or folder of files.
+    """One file.
 
     Attributes:
-        path: below the root.
+        path: below the root; may be a pattern.
         size: megabytes, about.
         source: where to get it.
         fetched_as: what lies at the source, where that is something else.
@@ -33,15 +34,15 @@ class Weight:
 
     def fault(self, root: Path) -> str:
         """What is wrong with it, in one line; nothing if it is there."""
-        place = root / self.path
-        if not place.exists():
+        sizes = [place.stat().st_size for place in root.glob(self.path) if place.is_file()]
+        if not sizes:
             what = "missing"
-        elif place.is_file() and place.stat().st_size < INCOMPLETE * self.size * 1e6:
-            what = f"incomplete ({place.stat().st_size / 1e6:.1f} MB)"
+        elif max(sizes) < INCOMPLETE * self.size * 1e6:
+            what = f"incomplete ({max(sizes) / 1e6:.1f} MB)"
         else:
             return ""
         how = f"; {self.fetched_as}" if self.fetched_as else ""
-        return f"{what}: {place}, about {self.size:g} MB, from {self.source}{how}"
+        return f"{what}: {root / self.path}, about {self.size:g} MB, from {self.source}{how}"
 
 
 _DINO = Weight(
@@ -106,12 +107,18 @@ _TAG2TEXT = Weight(
     4480,
     "https://huggingface.co/spaces/xinyu1205/recognize-anything",
 )
-_BERT = Weight(
-    "huggingface/hub/models--bert-base-uncased",
-    440,
-    "https://huggingface.co/bert-base-uncased",
-    "as huggingface_hub keeps it",
+_of_bert = partial(
+    Weight,
+    source="https://huggingface.co/bert-base-uncased",
+    fetched_as="as huggingface_hub keeps it",
 )
+# By the first, transformers finds the others.
+_BERT_WORDS = (
+    _of_bert("huggingface/hub/models--bert-base-uncased/refs/main", 0),
+    _of_bert("huggingface/hub/models--bert-base-uncased/snapshots/*/vocab.txt", 0.23),
+)
+# Safetensors, or what was there before.
+_BERT = _of_bert("huggingface/hub/models--bert-base-uncased/snapshots/*/*model.[bs]*", 440)
 _GRIT = Weight(
     "grit_model/grit_b_densecap_objectdet.pth",
     417,
@@ -126,12 +133,12 @@ WEIGHTS: dict[str, tuple[Weight, ...]] = {
     "dynamic_degree": (_RAFT,),
     "aesthetic_quality": (_CLIP_L, _AESTHETIC),
     "imaging_quality": (_MUSIQ,),
-    "object_class": (_GRIT, _BERT),
-    "multiple_objects": (_GRIT, _BERT),
+    "object_class": (_GRIT, *_BERT_WORDS),
+    "multiple_objects": (_GRIT, *_BERT_WORDS),
     "human_action": (_UMT,),
-    "color": (_GRIT, _BERT),
-    "spatial_relationship": (_GRIT, _BERT),
-    "scene": (_TAG2TEXT, _BERT),
+    "color": (_GRIT, *_BERT_WORDS),
+    "spatial_relationship": (_GRIT, *_BERT_WORDS),
+    "scene": (_TAG2TEXT, *_BERT_WORDS, _BERT),
     "appearance_style": (_CLIP_B,),
     "temporal_style": (_VICLIP, _VOCABULARY),
     "overall_consistency": (_VICLIP, _VOCABULARY),

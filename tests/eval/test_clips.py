@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
-from w2sd_video.eval.clips import find
+from w2sd_video.eval.clips import find, skipped
 
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.media.video import write_mp4
 
+from ..conftest import Call
 from .noise import write_clip
 
 
@@ -21,6 +25,47 @@ def test_loose_files(tmp_path: Path) -> None:
     assert first.seconds == 1.5
     assert second.prompt == "a well-known dog"
     assert first.content != second.content
+
+
+def test_a_clip_rendered_here_has_its_prompt_in_it(tmp_path: Path) -> None:
+    comments = {
+        "ours-s3": {"prompt": "a dog", "pair": "x"},
+        "other-1": {"prompt": "{}"},  # as other programs have it
+        "odd-1": {"prompt": {"text": "a cat"}, "pair": "x"},
+        "number-1": 5,
+    }
+    pixels = np.zeros((2, 16, 16, 3), np.uint8)
+    for name, said in comments.items():
+        write_mp4(tmp_path / f"{name}.mp4", pixels, 8, 12, {"comment": json.dumps(said)})
+    assert [clip.prompt for clip in find(tmp_path)] == ["number", "odd", "other", "a dog"]
+
+
+def test_clips_that_are_not_scored_are_told(tmp_path: Path) -> None:
+    assert skipped(tmp_path / "no") == ""
+    write_clip(tmp_path / "a dog-0.mp4")
+    (tmp_path / "a dog-0.gif").write_bytes(b"its preview")
+    (tmp_path / "notes.txt").write_text("no clip")
+    assert skipped(tmp_path) == ""
+    (tmp_path / "b.WEBM").write_bytes(b"")
+    assert skipped(tmp_path) == "1 clip is not scored, since only MP4 is: .webm, such as b.WEBM"
+    (tmp_path / "c.gif").write_bytes(b"")
+    told = "2 clips are not scored, since only MP4 is: .gif, .webm, such as b.WEBM"
+    assert skipped(tmp_path) == told
+    (tmp_path / "ledger.sqlite").write_bytes(b"")  # then previews are what else there is
+    assert skipped(tmp_path) == ""
+
+
+@pytest.mark.parametrize("suite", ["shapes", "vbench"])
+def test_both_suites_tell_of_them(
+    suite: str, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("W2SD_VBENCH_ENV", str(tmp_path / "none"))
+    (tmp_path / "c.gif").write_bytes(b"")
+    done = call("eval", str(tmp_path), "--suite", suite)
+    assert done.code == 2
+    first, second = done.err.splitlines()
+    assert first == "1 clip is not scored, since only MP4 is: .gif, such as c.gif"
+    assert second.startswith("error: ")
 
 
 def test_what_is_no_clip(tmp_path: Path) -> None:

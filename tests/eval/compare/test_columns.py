@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from w2sd_video.eval.compare.cautions import cautions
 from w2sd_video.eval.compare.columns import Column
 from w2sd_video.eval.compare.comparison import gather
 from w2sd_video.eval.compare.labels import labelled
@@ -53,8 +54,8 @@ def test_folders_of_every_baseline(tmp_path: Path) -> None:
         run(tmp_path / "guided", BASE | {"guidance_scale": 3.0}),
         run(tmp_path / "beyond", BASE | {"guidance_scale": 8.0}),
         run(tmp_path / "weak", BASE | {"guidance_scale": 1.0}),
-        run(tmp_path / "2s-w", with_(mode="extrapolate")),
-        run(tmp_path / "reflected"),
+        run(tmp_path / "2s-w", with_(mode="extrapolate"), guidance=3.0),
+        run(tmp_path / "reflected", guidance=3.0),
     ]
     assert labels(*folders) == [
         "strong",
@@ -75,6 +76,22 @@ def test_a_weak_denoiser_alone_is_weak(tmp_path: Path) -> None:
     assert labels(both, run(tmp_path / "weak", own))[2] == "weak"
     other = BASE | {"model": "org/early"}
     assert labels(both, run(tmp_path / "other", other))[2] == "weak"
+
+
+def test_guidance_that_no_run_has_logged_is_not_matched(tmp_path: Path) -> None:
+    both = run(tmp_path / "both", baseline=True)
+    guided = run(tmp_path / "guided", BASE | {"guidance_scale": 3.0})
+    assert labels(both, guided)[2:] == ["strong, guidance 3"]
+
+
+def test_a_clip_whose_guidance_is_not_logged_leaves_that_of_others(tmp_path: Path) -> None:
+    record(tmp_path / "both", jobs_of(REFLECTED, "ab", baseline=True), guidance=2.6)
+    both = record(tmp_path / "both", jobs_of(REFLECTED, "c", baseline=True))
+    guided = run(tmp_path / "guided", BASE | {"guidance_scale": 2.6})
+    found = gather([both, guided])
+    assert [c.label for c in found.columns][2:] == ["strong, matched guidance (2.6)"]
+    text = "reflected exact: effective guidance is logged for 2 of 3 clips only."
+    assert text in cautions(found)
 
 
 def test_guidance_is_matched_if_a_run_has_logged_it(tmp_path: Path) -> None:

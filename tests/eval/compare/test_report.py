@@ -102,6 +102,19 @@ def test_plots_have_evaluations_to_the_right(tmp_path: Path) -> None:
     assert len(plot.y_ticks) >= 2
 
 
+def test_plots_have_the_ends_of_intervals(tmp_path: Path) -> None:
+    prompts = [f"prompt {i}" for i in range(6)]
+    found = gather([run(tmp_path, prompts=prompts, score=score, baseline=True)])
+    plot = plots(found)[0]
+    top, bottom = plot.y_ticks[-1], plot.y_ticks[0]
+    unit = (float(top.text) - float(bottom.text)) / (top.at - bottom.at)
+    point = plot.points[1]
+    drawn = [float(top.text) + (y - top.at) * unit for y in (point.low, point.y, point.high)]
+    low, high = found.mean_intervals["reflected exact", "aesthetic_quality"] or (0, 0)
+    assert drawn == pytest.approx([low, found.mean(1, 0)[0], high], abs=0.2 * abs(unit))
+    assert low < high
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_page_of_few_clips(tmp_path: Path, count: int) -> None:
     text = page(gather([run(tmp_path, prompts=["a"], score=score, baseline=True)]), count)

@@ -10,6 +10,7 @@ from w2sd_video.eval.compare.cautions import cautions
 from w2sd_video.eval.compare.comparison import Comparison, gather
 from w2sd_video.eval.compare.verdicts import main_column, sentence, verdicts
 from w2sd_video.eval.results import Results, Score, digest
+from w2sd_video.eval.vbench.scoring import LEFT_OUT
 
 from w2sd_video.render.jobs.job import Job
 
@@ -109,6 +110,52 @@ def test_dynamic_degree_stands_beside_the_consistencies(tmp_path: Path) -> None:
     ]
 
 
+STILL = {"prompt 0": (1, 1), "prompt 1": (1, 0), "prompt 2": (0, 1)}  # others hold still
+
+
+def filtered(job: Job) -> dict[str, float]:
+    """What VBench's standard mode keeps: reflected clips flicker less, but where they move."""
+    still = STILL.get(job.prompt, (1, 1))[job.kind == "reflected"]
+    flickering = (0.9 if still else 0.1) + (0.05 if job.kind == "reflected" else 0)
+    return {"temporal_flickering": flickering, "static_filter": still, "dynamic_degree": 0.0}
+
+
+def test_the_filter_of_flickering_is_no_metric_and_leaves_out_what_moves(tmp_path: Path) -> None:
+    found = gather([run(tmp_path, prompts=PROMPTS, score=filtered, baseline=True)])
+    assert [metric.name for metric in found.metrics] == ["dynamic_degree", "temporal_flickering"]
+    result = found.results["reflected exact", "temporal_flickering"]
+    assert (result.n, result.difference) == (10, pytest.approx(0.05))
+    assert result.p_holm == 2 * result.p  # over two metrics
+    texts = cautions(found)
+    assert texts[0] == (
+        "temporal flickering is of clips that VBench's filter finds still: strong 11 of 12;"
+        " reflected exact 11 of 12."
+    )
+    assert not any("not scored" in text or "standard mode" in text for text in texts)
+
+
+def test_what_vbench_has_left_out_has_no_score(tmp_path: Path) -> None:
+    folder = run(tmp_path, score=lambda job: {"color": 0.5} if job.prompt != "a" else {})
+    plain = run(tmp_path / "plain", BASE, score=lambda job: {"color": 0.25})
+    left_out = LEFT_OUT + digest(folder / "clips" / "a-s0.mp4")
+    with Results(folder) as results:
+        results.add([Score(left_out, "color", "test 1", 0.0)])
+    found = gather([plain, folder])
+    assert [metric.name for metric in found.metrics] == ["color"]
+    result = found.results["reflected exact", "color"]
+    assert (result.n, result.difference) == (2, 0.25)
+
+
+def test_a_filter_that_looked_at_some_only_is_told(tmp_path: Path) -> None:
+    plain = run(tmp_path / "plain", BASE, prompts=PROMPTS, score=filtered)
+    custom = by_kind(temporal_flickering=(0.9, 0.9), dynamic_degree=(0.0, 0.0))
+    reflected = run(tmp_path / "reflected", prompts=PROMPTS, score=custom)
+    assert (
+        "Some clips have temporal flickering without VBench's filter, which leaves out those that"
+        " move: score all in standard mode." in cautions(gather([plain, reflected]))
+    )
+
+
 def test_clips_without_a_score_are_counted(tmp_path: Path) -> None:
     everything = by_kind(aesthetic_quality=(0.5, 0.6))
 
@@ -156,6 +203,15 @@ def test_mixed_settings_in_a_column_are_named(tmp_path: Path) -> None:
     assert f"{label}: reflection.gap is not the same for all its clips." in cautions(found)
 
 
+@pytest.mark.parametrize("metric", ["dynamic_degree", "aesthetic_quality"])
+def test_mixed_frame_rates_matter_to_dynamic_degree(tmp_path: Path, metric: str) -> None:
+    rows = [{"prompt": "a", "fps": 8}, {"prompt": "b", "fps": 4}]
+    found = gather([run(tmp_path, prompts=rows, score=lambda job: {metric: 0.5}, baseline=True)])
+    texts = [text for text in cautions(found) if "fps" in text]
+    both = [f"{c.label}: fps is not the same for all its clips." for c in found.columns]
+    assert texts == (both if metric == "dynamic_degree" else [])
+
+
 def test_pairs_left_out_are_named(tmp_path: Path) -> None:
     plain = run(tmp_path / "plain", BASE, prompts=PROMPTS)
     reflected = run(tmp_path / "reflected", prompts=PROMPTS[:8])
@@ -167,15 +223,60 @@ def test_pairs_left_out_are_named(tmp_path: Path) -> None:
     )
 
 
-def test_equal_evaluations_are_asked_for_where_they_are_missing(tmp_path: Path) -> None:
-    both = run(tmp_path / "both", baseline=True)
-    text = (
-        "No plain column takes as many evaluations as reflected exact (50 a clip): what more"
-        " steps would give is not known."
+def missing(*folders: Path) -> list[str]:
+    return [text for text in cautions(gather(folders)) if text.startswith("Missing")]
+
+
+def test_baselines_that_are_missing_are_named(tmp_path: Path) -> None:
+    strong = run(tmp_path / "strong", BASE)
+    reflected = run(tmp_path / "reflected", guidance=2.6)
+    assert missing(strong, reflected) == [
+        "Missing beside reflected exact: strong with as many evaluations (50 a clip), strong at its"
+        " effective guidance (2.6) and extrapolate; what that would give is not known."
+    ]
+    every = [
+        strong,
+        run(tmp_path / "steps", BASE | {"num_inference_steps": 25}),
+        run(tmp_path / "guided", BASE | {"guidance_scale": 2.7}),
+        run(tmp_path / "2s-w", REFLECTED | {"reflection": REFLECTION | {"mode": "extrapolate"}}),
+        reflected,
+    ]
+    assert not missing(*every)
+    names = (
+        "strong alone",
+        "strong with as many evaluations (50 a clip)",
+        "strong at its effective guidance (2.6)",
+        "extrapolate",
     )
-    assert text in cautions(gather([both]))
-    steps = run(tmp_path / "steps", BASE | {"num_inference_steps": 25})
-    assert text not in cautions(gather([both, steps]))
+    for i, name in enumerate(names):
+        [text] = missing(*every[:i], *every[i + 1 :])
+        assert text.endswith(f": {name}; what that would give is not known.")
+    assert not missing(*every[:2])  # nothing is reflected
+
+
+def test_guidance_that_is_not_logged_is_told(tmp_path: Path) -> None:
+    both = run(tmp_path / "both", baseline=True)
+    guided = run(tmp_path / "guided", BASE | {"guidance_scale": 3.0})
+    assert "strong at its effective guidance (not logged)" in missing(both, guided)[0]
+
+
+def test_other_plain_clips_are_no_baselines(tmp_path: Path) -> None:
+    """Of another model, or of more steps and more guidance at once."""
+    both = run(tmp_path / "both", baseline=True, guidance=2.6)
+    more = {"num_inference_steps": 25, "guidance_scale": 2.6}
+    others = [run(tmp_path / "x", BASE | more), run(tmp_path / "y", BASE | {"model": "org/other"})]
+    assert missing(both, *others) == missing(both)
+
+
+def test_what_extrapolates_is_not_what_a_comparison_is_about(tmp_path: Path) -> None:
+    first = run(tmp_path / "2s-w", REFLECTED | {"reflection": REFLECTION | {"mode": "extrapolate"}})
+    both = run(tmp_path / "both", baseline=True)
+    named = gather([first, both], {first: "2S-W"}, against="strong")
+    assert main_column(named).label == "reflected exact"
+    assert "beside reflected exact" in missing(first, both)[0]
+    alone = gather([first, run(tmp_path / "plain", BASE)])
+    assert main_column(gather([run(tmp_path / "more", BASE), first])).label == "extrapolate"
+    assert main_column(alone).label == "strong"  # the only other one
 
 
 def test_seconds_on_other_devices(tmp_path: Path) -> None:

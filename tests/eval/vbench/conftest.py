@@ -26,15 +26,17 @@ PROMPTS = [
 LACKS = "ModuleNotFoundError: No module named 'detectron2'"
 
 
-def make_environment(folder: Path, lacking: Sequence[str] = ()) -> Path:
+def make_environment(
+    folder: Path, prompts: Sequence[object] = PROMPTS, detectron: bool = False
+) -> Path:
     """A finished environment: this interpreter, and a list of prompts."""
     python = environment.python_of(folder)
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
     package = folder / "lib" / "python3.10" / "site-packages" / "vbench"
     package.mkdir(parents=True)
-    (package / "VBench_full_info.json").write_text(json.dumps(PROMPTS))
-    found = {n: LACKS if d.detectron or n in lacking else "" for n, d in DIMENSIONS.items()}
+    (package / "VBench_full_info.json").write_text(json.dumps(prompts))
+    found = {n: LACKS if d.detectron and not detectron else "" for n, d in DIMENSIONS.items()}
     environment.State(installed=True, dimensions=found).write(folder)
     return folder
 
@@ -58,9 +60,16 @@ class Fake:
     @property
     def calls(self) -> list[tuple[str, list[str]]]:
         """Every task so far, and the names of its clips."""
-        if not self.log.exists():
-            return []
-        return [(task, names) for task, names in map(json.loads, self.log.open())]
+        return [(task, names) for task, names, _ in self._lines]
+
+    @property
+    def variables(self) -> list[dict[str, str | None]]:
+        """Of every task so far, what its environment says of weights."""
+        return [variables for _, _, variables in self._lines]
+
+    @property
+    def _lines(self) -> list[tuple[str, list[str], dict[str, str | None]]]:
+        return [*map(json.loads, self.log.open())] if self.log.exists() else []
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""Stands in for the runner: a real process, which does what ``FAKE`` in its environment says.
+"""Stands in for the runner: a real process, which does what ``FAKE`` in its environment says; after
+a colon stands the one dimension in which it does.
 
 Its values are made from the clips' bytes, so that other clips have others.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,12 +18,16 @@ from pathlib import Path
 
 def main(request_file: str, result_file: str) -> None:
     request = json.loads(Path(request_file).read_text())
-    fault = os.environ.get("FAKE", "")
+    fault, _, dimension = os.environ.get("FAKE", "").partition(":")
+    if dimension and request.get("dimension") != dimension:
+        fault = ""
     print(f"asked for {request.get('dimension', request['task'])}", flush=True)
     if calls := os.environ.get("FAKE_CALLS"):
         with open(calls, "a") as stream:
             names = [Path(clip["path"]).name for clip in request.get("clips", [])]
-            print(json.dumps([request.get("dimension", request["task"]), names]), file=stream)
+            variables = {name: os.environ.get(name) for name in ("VBENCH_CACHE_DIR", "HF_HOME")}
+            task = request.get("dimension", request["task"])
+            print(json.dumps([task, names, variables]), file=stream)
     if fault == "crash":
         raise RuntimeError("the model\nwould not load")
     if fault == "signal":
@@ -29,6 +35,10 @@ def main(request_file: str, result_file: str) -> None:
     if fault == "hang":
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
         Path(os.environ["FAKE_CHILD"]).write_text(str(child.pid))
+        time.sleep(60)
+    if fault == "deaf":  # to being asked to end
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Path(os.environ["FAKE_CHILD"]).write_text(str(os.getpid()))
         time.sleep(60)
     if fault == "alive":  # slow, but at work
         for _ in range(8):
@@ -49,8 +59,11 @@ def answer(request: dict, fault: str) -> object:
         lacks = "ModuleNotFoundError: No module named 'detectron2'"
         objects = ("object_class", "multiple_objects", "color", "spatial_relationship")
         return {name: lacks if name in objects else "" for name in request["dimensions"]}
-    values = [{"path": c["path"], "value": value(request, c["path"])} for c in request["clips"]]
-    mean = sum(v["value"] for v in values) / len(values)
+    paths = [clip["path"] for clip in request["clips"]]
+    if fault == "leave out":
+        paths = [path for path in paths if "empty" not in Path(path).name]
+    values = [{"path": path, "value": value(request, path)} for path in paths]
+    mean = sum(v["value"] for v in values) / len(values) if values else None
     if fault == "nan":
         values[0]["value"] = float("nan")
     if fault == "nan aggregate":

@@ -41,7 +41,11 @@ def test_unusable(said: dict[str, Any], words: str) -> None:
         checked.values(said, ["a", "b"])
 
 
-def test_some_dimensions_leave_clips_out_but_never_all() -> None:
+def test_some_dimensions_leave_clips_out() -> None:
     assert checked.values(result(a=1), ["a", "b"], may_leave_out=True) == {"a": 1.0}
+    none = {"aggregate": None, "clips": []}
+    assert checked.values(none, ["a"], may_leave_out=True) == {}
+    with pytest.raises(Unusable, match="aggregate is None"):
+        checked.values(none, ["a"])
     with pytest.raises(Unusable, match="0 of 1 clips"):
         checked.values(result(), ["a"], may_leave_out=True)

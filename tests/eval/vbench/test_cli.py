@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +13,15 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from w2sd_video.eval.results import Results
 from w2sd_video.eval.vbench import environment, weights
+from w2sd_video.eval.vbench.scoring import SOURCE
 
 from w2sd_video import cli
 
 from ... import tiny
 from ..noise import write_clip
-from .conftest import Fake
+from .conftest import FAKE, Fake, is_there, wait_for
 
 Call = Callable[..., SimpleNamespace]
 
@@ -143,6 +148,49 @@ def test_exit_codes(call: Call, vbench: Path, fake: Fake, monkeypatch: pytest.Mo
     fake.set("hang")
     write_clip(Path("in/a dog-1.mp4"), 1)
     assert call(*flickering, "--timeout", "1").code == 6
+
+
+def test_the_runner_knows_where_weights_are(call: Call, vbench: Path, fake: Fake) -> None:
+    write_clip(Path("in/a dog-0.mp4"))
+    Path("files", "huggingface").mkdir(parents=True)
+    flickering = ("eval", "in", "--dimensions", "temporal_flickering")
+    assert call(*flickering, "--weights", "files").code == 0
+    folder = Path("files").absolute()
+    assert fake.variables == [
+        {"VBENCH_CACHE_DIR": str(folder), "HF_HOME": str(folder / "huggingface")}
+    ]
+
+
+def test_interrupted_in_the_second_dimension(
+    vbench: Path, fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clip(tmp_path / "in" / "a dog-0.mp4")
+    child = tmp_path / "child"
+    monkeypatch.setenv("FAKE_CHILD", str(child))
+    fake.set("hang:motion_smoothness")
+    code = f"""
+import sys
+from pathlib import Path
+from w2sd_video import cli
+from w2sd_video.eval.vbench import process, weights
+process.RUNNER = Path({str(FAKE)!r})
+weights.WEIGHTS = dict.fromkeys(weights.WEIGHTS, ())
+cli.main()
+"""
+    listed = "temporal_flickering,motion_smoothness,imaging_quality"
+    words = ["eval", str(tmp_path / "in"), "--dimensions", listed]
+    # Whatever starts these tests may have told them to ignore interruptions.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    run = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.DEVNULL)
+    signal.signal(signal.SIGINT, before)
+    wait_for(lambda: child.exists() and child.read_text())
+    os.kill(run.pid, signal.SIGINT)
+    assert run.wait() == 130
+    wait_for(lambda: not is_there(int(child.read_text())))
+    assert [task for task, _ in fake.calls] == ["temporal_flickering", "motion_smoothness"]
+    with Results(tmp_path / "in") as results:
+        assert len(results.of("temporal_flickering", SOURCE)) == 1
+        assert not results.of("motion_smoothness", SOURCE)
 
 
 def test_a_table_says_what_is_not_available(call: Call, vbench: Path, fake: Fake) -> None:

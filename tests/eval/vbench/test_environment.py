@@ -14,6 +14,7 @@ from w2sd_video.eval.vbench import environment, interpreter
 
 from w2sd_video.render.errors import InputError
 
+from . import official
 from .conftest import Fake
 
 
@@ -180,3 +181,15 @@ def test_the_search_for_an_interpreter(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(interpreter, "_version", lambda python: "")
     with pytest.raises(InputError, match="which was not found; install it, or uv, or name it"):
         interpreter.find()
+
+
+def test_a_nightly_run_without_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end() -> type[BaseException]:
+        with pytest.raises((pytest.skip.Exception, pytest.fail.Exception)) as found:
+            official.opened(tmp_path)
+        return found.type
+
+    monkeypatch.delenv("W2SD_NIGHTLY_VBENCH", raising=False)
+    assert end() is pytest.skip.Exception
+    monkeypatch.setenv("W2SD_NIGHTLY_VBENCH", "1")
+    assert end() is pytest.fail.Exception

@@ -9,7 +9,13 @@ import yaml
 from w2sd_video.eval.clips import Clip
 from w2sd_video.eval.errors import NotThere
 from w2sd_video.eval.vbench.dimensions import DIMENSIONS
-from w2sd_video.eval.vbench.membership import members, mode_of, rendered_suite, still_ones
+from w2sd_video.eval.vbench.membership import (
+    clips_a_prompt,
+    members,
+    mode_of,
+    rendered_suite,
+    still_ones,
+)
 from w2sd_video.eval.vbench.suite import Entry
 
 from w2sd_video.render.errors import InputError
@@ -54,6 +60,12 @@ def test_standard_is_complete_or_refused(clips: list[Clip], words: str) -> None:
 def test_dimensions_of_vbenchs_own_prompts() -> None:
     with pytest.raises(NotThere, match="own prompts only"):
         members(DIMENSIONS["scene"], [clip("lamp", 0)], "custom", [])
+
+
+def test_clips_a_prompt() -> None:
+    clips = [clip(prompt, i) for prompt in ("lamp", "vase") for i in range(5)]
+    assert clips_a_prompt(clips) == [5]
+    assert clips_a_prompt([*clips, clip("lamp", 0, "plain"), clip("vase", 0, "plain")]) == [1, 5]
 
 
 def test_the_official_filter_keeps_five_still_ones_of_each_prompt_and_side() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from w2sd_video.eval.errors import Crashed, EvaluationError, TimedOut, Unusable
+from w2sd_video.eval.vbench import process
 from w2sd_video.eval.vbench.process import run_task
 
 from .conftest import FAKE, Fake, is_there, wait_for
@@ -55,6 +56,18 @@ def test_a_hung_runner_is_ended_with_all_it_started(
     with pytest.raises(TimedOut, match="silent for 2 s"):
         ask(tmp_path, silence=2.0)
     wait_for(lambda: not is_there(int(child.read_text())))
+
+
+def test_a_runner_that_does_not_end_when_asked_to_is_killed(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = tmp_path / "runner"
+    monkeypatch.setenv("FAKE_CHILD", str(runner))
+    monkeypatch.setattr(process, "GRACE", 0.3)
+    fake.set("deaf")
+    with pytest.raises(TimedOut):
+        ask(tmp_path, silence=2.0)
+    assert not is_there(int(runner.read_text()))
 
 
 def test_who_says_something_is_not_hung(fake: Fake, tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class VBench:
         if dimension == "subject_consistency":
             weights = "hub/checkpoints/dino_vitbase16_pretrain.pth"
             assert Path(os.environ["TORCH_HOME"], weights).read_text() == "dino"
+        if dimension == "color":
+            1 / sum("empty" not in path for entry in entries for path in entry["video_list"])
         print(json.dumps(entries))
         videos = [
             {"video_path": path, "video_results": Path(path).stat().st_size > 0}
@@ -41,6 +43,22 @@ class VBench:
         ]
         result = {dimension: [1.0, videos]}
         Path(self.output_path, f"{name}_eval_results.json").write_text(json.dumps(result))
+"""
+STATIC_FILTER = """
+import torch
+
+DEVICE = "cuda"
+
+
+class StaticFilter:
+    def __init__(self, args, device):
+        self.device, self.weights = device, torch.load(args.model)
+
+    def infer(self, path):
+        frames, weights = DEVICE, self.weights
+        assert {frames, self.device, weights[1]} == {"cpu"}, (frames, self.device, weights)
+        assert weights[0].endswith("/weights/raft_model/models/raft-things.pth")
+        return "still" in path
 """
 OFFICIAL = [
     *PROMPTS,
@@ -65,8 +83,12 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fetch = 'import subprocess\nassert subprocess.run(["wget", "http://x"]).returncode == 1\n'
     (package / "scene.py").write_text(fetch)
     (package / "slow.py").write_text("import time\nprint('asleep', flush=True)\ntime.sleep(60)\n")
+    (package / "cli").mkdir()
+    (package / "cli" / "static_filter.py").write_text(STATIC_FILTER)
+    (folder / "easydict.py").write_text("from types import SimpleNamespace as EasyDict\n")
     (folder / "torch.py").write_text(
         "class cuda:\n    is_available = staticmethod(lambda: False)\n"
+        "def load(file, map_location='cuda'):\n    return file, map_location\n"
     )
     weights = tmp_path / "weights" / "dino_model" / "dino_vitbase16_pretrain.pth"
     weights.parent.mkdir(parents=True)
@@ -112,6 +134,20 @@ def test_exactly_the_clips_given_are_scored(library: Path, tmp_path: Path) -> No
     assert first["video_list"] == paths[:2]
     assert first["auxiliary_info"] == {"appearance_style": {"appearance_style": "in oil"}}
     assert "auxiliary_info" not in second
+
+
+def test_the_static_filter_runs_without_cuda(library: Path, tmp_path: Path) -> None:
+    clips = [{"path": "/x/still.mp4", "prompt": "x"}, {"path": "/x/moving.mp4", "prompt": "x"}]
+    result, _ = run(library, tmp_path, {"task": "static", "clips": clips})
+    values = [{"path": "/x/still.mp4", "value": 1.0}, {"path": "/x/moving.mp4", "value": 0.0}]
+    assert result == {"aggregate": 0.5, "clips": values}
+
+
+def test_a_mean_of_nothing_is_no_crash(library: Path, tmp_path: Path) -> None:
+    path = str(write_clip(tmp_path / "empty.mp4"))
+    clips = [{"path": path, "prompt": "x"}]
+    result, _ = run(library, tmp_path, {"task": "score", "dimension": "color", "clips": clips})
+    assert result == {"aggregate": None, "clips": []}
 
 
 def test_dino_is_found_where_torch_looks(library: Path, tmp_path: Path) -> None:

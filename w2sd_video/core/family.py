@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
 from torch import nn
 
+from . import caches
 from .reflection import Reflection, Side
 
 Call = Mapping[str, Any]  # the arguments of a pipeline call, by name
@@ -122,13 +123,7 @@ class Family:
             raise UnsupportedSide(
                 "callback= is called after every denoiser call; use callback_on_step_end="
             )
-        for module in self.modules(pipe).values():
-            cache = type(getattr(module, "_cache_config", None)).__name__
-            if cache in ("PyramidAttentionBroadcastConfig", "FasterCacheConfig"):
-                raise UnsupportedSide(
-                    f"{cache.removesuffix('Config')} reuses outputs from one call for the next "
-                    f"and would mix the sides; call disable_cache() on the denoiser first"
-                )
+        _check_caches(self.modules(pipe).values())
         if call.get("strength") is not None:
             for name in ("timesteps", "sigmas", "enforce_inference_steps"):
                 if call.get(name):
@@ -144,6 +139,24 @@ class Family:
         self._check_image(pipe, call, reflection)
         if (why := self.refuses(pipe, call, reflection)) is not None:
             raise UnsupportedSide(why)
+        self._check_negative_prompt(pipe, call, reflection)
+
+    def _check_negative_prompt(self, pipe: Any, call: Call, reflection: Reflection) -> None:
+        """A side's negative prompt is shown to the unconditional half only."""
+        sides = {"strong": reflection.strong, "weak": reflection.weak}
+        if self.halves:
+            scale = self.guidance.of(pipe, call)
+            seen = any(side.guidance(scale) != 1.0 for side in sides.values())
+            how = "raise the guidance of the call or of a side above 1"
+        else:
+            seen = self.guidance.twice(call)
+            how = f"pass a negative_prompt and {self.guidance.arguments[0]} > 1 to the call"
+        for name, side in sides.items():
+            if side.negative_prompt is not None and not seen:
+                raise UnsupportedSide(
+                    f"{name}.negative_prompt would have no effect: neither side evaluates an "
+                    f"unconditional half; {how}"
+                )
 
     def _check_image(self, pipe: Any, call: Call, reflection: Reflection) -> None:
         """What an IP-Adapter is given must be there for the sides as well."""
@@ -175,6 +188,8 @@ class Family:
                     f"{type(pipe).__name__} cannot do {name}.{entry.name}; it can differ in "
                     f"{', '.join(sorted(self.differences))}"
                 )
+        given = side.denoiser
+        _check_caches(given if isinstance(given, (tuple, list)) else (given,))
         if side.guidance_scale is None:
             return
         config = next(iter(self.modules(pipe).values())).config
@@ -185,6 +200,18 @@ class Family:
             )
         if not self.halves and not config.get("guidance_embeds"):
             raise UnsupportedSide(
-                f"{name}.guidance_scale: this {type(pipe).__name__} is distilled to take no "
-                f"guidance; let the sides differ in something else"
+                f"{name}.guidance_scale is the guidance that a model takes as an input, and the "
+                f"one in this {type(pipe).__name__} takes none; let the sides differ in "
+                f"something else"
+            )
+
+
+def _check_caches(denoisers: Iterable[Any]) -> None:
+    for module in denoisers:
+        names = caches.mixing(module) if isinstance(module, nn.Module) else []
+        if names:
+            raise UnsupportedSide(
+                f"nothing keeps what {' and '.join(names)} has of one side from the other; call "
+                f"disable_cache() on the denoiser first, or use one of "
+                f"{', '.join(caches.KEPT_APART)}"
             )

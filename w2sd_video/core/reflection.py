@@ -40,7 +40,7 @@ class Side:
         adapters: LoRA names and their scales, also zero or negative; adapters that are not
             named stay as they are.
         prompt: for every clip, or one for each.
-        negative_prompt: likewise.
+        negative_prompt: likewise; only guidance other than 1 shows it to a side.
         controlnet_scale, ip_adapter_scale: scale of the condition; 0 switches it off.
         experts: the best or the worst routed experts of a mixture.
     """

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,9 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from . import sides
+from . import caches, sides
 from .evaluation import Arguments, Evaluator, Forward, Guided, Run
+from .family import UnsupportedSide
 from .progress import StepBar
 from .prompts import Encoder
 from .reflection import Reflection, Side, Stage
@@ -57,6 +58,8 @@ class Session:
         self._leave = lambda: None
         self._wrapped: list[nn.Module] = []
         self._begun = False  # the pipeline has prepared everything and is in its loop
+        self._cached = False  # a denoiser keeps features from one call for later ones
+        self._in_context = False  # and has been told which call it is that comes
         self._bar: Any = None
         self._exit = ExitStack()
 
@@ -136,8 +139,11 @@ class Session:
         for name, module in modules.items():
             evaluate = functools.partial(self._evaluate, self.family.denoisers.index(name))
             self._wrap(module, evaluate)
-            if getattr(module, "is_cache_enabled", False):
+            if hasattr(module, "cache_context"):
                 self._separate_caches(module)
+            if caches.cached(module):
+                self._cached = True
+                self._exit.callback(caches.forget, module)
 
     def _wrap(self, module: nn.Module, around: Callable[[Forward, Arguments], Any]) -> None:
         """For this call, have ``around(forward, arguments by name)`` stand for ``forward``."""
@@ -158,12 +164,25 @@ class Session:
         """Caches of features go by a context's name; every stage gets its own."""
         inner = module.cache_context
 
-        def cache_context(name: str, *args: Any, **kwargs: Any) -> Any:
-            call = self.facade.current if self.facade is not None else None
-            stage = call.stage.value if call is not None else Stage.FINAL.value
-            return inner(f"{name}, {stage}", *args, **kwargs)
+        @contextmanager
+        def cache_context(name: str, *args: Any, **kwargs: Any) -> Iterator[None]:
+            with inner(self._context(name), *args, **kwargs):
+                self._in_context = True
+                try:
+                    yield
+                finally:
+                    self._in_context = False
 
         self._exit.enter_context(replaced(module, "cache_context", cache_context))
+
+    def _context(self, name: str) -> str:
+        call = self.facade.current if self.facade is not None else None
+        if call is None or self._evaluator is None:
+            return name
+        # The final stage may go from both halves to one, whose features have fewer rows.
+        layout, setting = self.family.layout, self._evaluator.setting
+        half = setting.half(layout.conditional) if layout.batched else None
+        return f"{name}, {call.stage.value}, {'both' if half is None else half}"
 
     # --- stages --------------------------------------------------------------------------
 
@@ -195,6 +214,11 @@ class Session:
             raise RuntimeError(
                 f"{type(self.pipe).__name__} samples without opening its progress_bar(), "
                 f"by which reflection knows that its loop begins"
+            )
+        if self._cached and not self._in_context:
+            raise UnsupportedSide(
+                f"{type(self.pipe).__name__} opens no cache_context(), by which caches are kept "
+                f"apart for the sides; call disable_cache() on the denoiser first"
             )
         return self._evaluator.denoise(denoiser, forward, given)
 

@@ -13,7 +13,7 @@ import pytest
 MAY_IMPORT = {
     "core": set(),
     "memory": {"core"},
-    "shapes": {"pipelines"},
+    "shapes": {"memory", "pipelines"},
     "pipelines": {"core", "memory"},
     "configs": set(),
     "render": {"core", "memory", "pipelines", "shapes", "configs"},

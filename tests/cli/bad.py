@@ -9,6 +9,9 @@ from ..conftest import Call
 # What is wrong -> file name and content, the arguments after `render`, and the exact message.
 Cases = dict[str, tuple[dict[str, bytes], str, str]]
 
+# What is said of values that a configuration passes on unread.
+PLAIN = "must be text, numbers, lists or mappings as in JSON"
+
 
 def check_refusal(case: tuple[dict[str, bytes], str, str], here: Path, call: Call) -> None:
     files, arguments, message = case

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Call
-from .bad import Cases, check_refusal
+from .bad import PLAIN, Cases, check_refusal
 
 BAD: Cases = {
     "missing list": ({}, "no.txt", "no.txt: prompt list not found"),
@@ -78,7 +78,30 @@ BAD: Cases = {
     "csv broken value": (
         {"a.csv": b'prompt,scheduler\na,"{x"\n'},
         "a.csv",
-        "a.csv:2: scheduler: can't read the value '{x'",
+        "a.csv:2: scheduler: can't read the value '{x': broken YAML:"
+        " expected ',' or '}', but got '<stream end>'",
+    ),
+    "csv alias": (
+        {"a.csv": b'prompt,arguments\na,"{x: &b [y], z: *b}"\n'},
+        "a.csv",
+        "a.csv:2: arguments: can't read the value '{x: &b [y], z: *b}':"
+        " YAML aliases (*name) are not supported",
+    ),
+    "csv value within itself": (
+        {"a.csv": b"prompt,arguments.x\na,&b [*b]\n"},
+        "a.csv",
+        "a.csv:2: arguments.x: can't read the value '&b [*b]':"
+        " YAML aliases (*name) are not supported",
+    ),
+    "csv value too deep": (
+        {"a.csv": b"prompt,arguments.x\na," + b"[" * 1000},
+        "a.csv",
+        f"a.csv:2: arguments.x: can't read the value '{'[' * 1000}': broken YAML: nested too deep",
+    ),
+    "csv tag that does not fit": (
+        {"a.csv": b"prompt,fps\na,!!bool x\n"},
+        "a.csv",
+        "a.csv:2: fps: can't read the value '!!bool x': broken YAML: a tag does not fit its value",
     ),
     "jsonl broken": (
         {"a.jsonl": b'{"prompt": "a"}\n{"prompt": \n'},
@@ -119,6 +142,67 @@ BAD: Cases = {
         {"a.jsonl": b'{"prompt": "\\ud800"}\n'},
         "a.jsonl",
         "a.jsonl:1: prompt: must be valid Unicode without NUL, got '\\ud800'",
+    ),
+    "jsonl lone surrogate in an argument": (
+        {"a.jsonl": b'{"prompt": "a", "arguments": {"x": ["\\ud800"]}}\n'},
+        "a.jsonl",
+        f"a.jsonl:1: arguments.x: {PLAIN}, got ['\\ud800']",
+    ),
+    "jsonl lone surrogate for an argument": (
+        {"a.jsonl": b'{"prompt": "a", "arguments": {"\\ud800": 1}}\n'},
+        "a.jsonl",
+        "a.jsonl:1: arguments: must be valid Unicode without NUL, got '\\ud800'",
+    ),
+    "jsonl lone surrogate for a LoRA": (
+        {"a.jsonl": b'{"prompt": "a", "model": {"adapters": {"\\ud800": {"path": "x"}}}}\n'},
+        "a.jsonl",
+        "a.jsonl:1: model.adapters: must be valid Unicode without NUL, got '\\ud800'",
+    ),
+    "jsonl lone surrogate for a LoRA of a side": (
+        {"a.jsonl": b'{"prompt": "a", "reflection.weak.adapters": {"\\ud800": 1.0}}\n'},
+        "a.jsonl",
+        "a.jsonl:1: reflection.weak.adapters: must be valid Unicode without NUL, got '\\ud800'",
+    ),
+    "jsonl lone surrogate for a component": (
+        {"a.jsonl": b'{"prompt": "a", "model": {"dtype": {"\\ud800": "float16"}}}\n'},
+        "a.jsonl",
+        "a.jsonl:1: model.dtype: must be valid Unicode without NUL, got '\\ud800'",
+    ),
+    "jsonl argument no number": (
+        {"a.jsonl": b'{"prompt": "a", "arguments": {"x": NaN}}\n'},
+        "a.jsonl",
+        f"a.jsonl:1: arguments.x: {PLAIN}, got nan",
+    ),
+    "jsonl argument too deep": (
+        {"a.jsonl": b'{"prompt": "a", "arguments": {"x": %s}}\n' % (b"[" * 300 + b"]" * 300)},
+        "a.jsonl",
+        f"a.jsonl:1: arguments.x: {PLAIN}, got {'[' * 300}{']' * 300}",
+    ),
+    "jsonl mappings too deep": (
+        {"a.jsonl": b'{"prompt": "a", "arguments": %s}\n' % (b'{"x": ' * 300 + b"1" + b"}" * 300)},
+        "a.jsonl",
+        "a.jsonl:1: nested too deep",
+    ),
+    "yaml binary argument": (
+        {"a.yaml": b"- prompt: a\n  arguments:\n    x: !!binary aGk=\n"},
+        "a.yaml",
+        f"a.yaml:3: arguments.x: {PLAIN}, got b'hi'",
+    ),
+    "yaml set for an argument": (
+        {"a.yaml": b"- prompt: a\n  arguments: {x: [!!set {y}]}\n"},
+        "a.yaml",
+        f"a.yaml:2: arguments.x: {PLAIN}, got [{{'y'}}]",
+    ),
+    "yaml number for a key": (
+        {"a.yaml": b"- prompt: a\n  arguments: {x: [{1: y}]}\n"},
+        "a.yaml",
+        f"a.yaml:2: arguments.x: {PLAIN}, got [{{1: 'y'}}]",
+    ),
+    "yaml control character": (
+        {"a.yaml": b"- a\n- b\x07\n"},
+        "a.yaml",
+        "a.yaml: broken YAML: unacceptable character #x0007: special characters are not allowed"
+        ' in "<unicode string>", position 7',
     ),
     "yaml broken": (
         {"a.yaml": b"- a\n- {prompt: b\n- c\n"},
@@ -174,6 +258,11 @@ BAD: Cases = {
         {"a.jsonl": b'{"prompt": "a", "name": "con"}\n'},
         "a.jsonl",
         "a.jsonl:1: name: 'con' is a reserved file name on Windows",
+    ),
+    "reserved name in superscript": (
+        {"a.csv": "prompt,name\na,COM¹.x\n".encode()},
+        "a.csv",
+        "a.csv:2: name: 'COM¹.x' is a reserved file name on Windows",
     ),
     "duplicate names": (
         {"a.csv": b"prompt,name\na,x\nb,X\n"},

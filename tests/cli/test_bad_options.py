@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Call
-from .bad import Cases, check_refusal
+from .bad import PLAIN, Cases, check_refusal
 
 BAD: Cases = {
     "sweep without values": ({}, "ok.txt --sweep fps", "--sweep: must be key=v1,v2, got 'fps'"),
@@ -38,6 +38,53 @@ BAD: Cases = {
         {},
         "ok.txt --set fps.x=2",
         "--set: fps: must be a number, got {'x': 2}",
+    ),
+    "set to a date": (
+        {},
+        "ok.txt --set arguments.x=2024-01-31",
+        f"--set: arguments.x: {PLAIN}, got datetime.date(2024, 1, 31)",
+    ),
+    "set to an alias": (
+        {},
+        "ok.txt --set arguments.x=*y",
+        "--set: arguments.x: can't read the value '*y': broken YAML: found undefined alias 'y'",
+    ),
+    "set too deep": (
+        {},
+        f"ok.txt --set arguments{'.x' * 1000}=1",
+        "--set: nested too deep",
+    ),
+    "set to a list too deep": (
+        {},
+        f"ok.txt --set arguments.x={'[' * 1000}",
+        f"--set: arguments.x: can't read the value '{'[' * 1000}': broken YAML: nested too deep",
+    ),
+    "set to too many digits": (
+        {},
+        f"ok.txt --set fps={'9' * 5000}",
+        f"--set: fps: can't read the value '{'9' * 5000}': broken YAML:"
+        " Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits;"
+        " use sys.set_int_max_str_digits() to increase the limit",
+    ),
+    "sweep over dates": (
+        {},
+        "ok.txt --sweep scheduler.x=1,2024-01-31",
+        f"--sweep: scheduler.x: {PLAIN}, got datetime.date(2024, 1, 31)",
+    ),
+    "guidance no number": (
+        {},
+        "ok.txt --set arguments.true_cfg_scale=high",
+        "--set: arguments.true_cfg_scale: must be a number, got 'high'",
+    ),
+    "guidance nothing": (
+        {},
+        "ok.txt --set arguments.true_cfg_scale=null",
+        "--set: arguments.true_cfg_scale: must be a number, got None",
+    ),
+    "guidance a truth value": (
+        {},
+        "ok.txt --set arguments.true_cfg_scale=yes",
+        "--set: arguments.true_cfg_scale: must be a number, got True",
     ),
     "seed no number": (
         {},

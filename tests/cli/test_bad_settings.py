@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ..conftest import Call
-from .bad import Cases, check_refusal
+from .bad import PLAIN, Cases, check_refusal
 
 BAD: Cases = {
     "missing config": ({}, "ok.txt -c my.yaml", "my.yaml: config file not found"),
@@ -132,6 +132,27 @@ BAD: Cases = {
         "ok.txt -c c.yaml",
         "c.yaml:2: scheduler.name: unknown scheduler 'DDIMSchedular',"
         " did you mean 'DDIMScheduler'?",
+    ),
+    "config scheduler with a set": (
+        {"c.yaml": b"model: shapes\nscheduler:\n  betas: !!set {a}\n"},
+        "ok.txt -c c.yaml",
+        f"c.yaml:3: scheduler.betas: {PLAIN}, got {{'a'}}",
+    ),
+    "config scheduler with half a character": (
+        {"c.yaml": b'model: shapes\nscheduler: {kind: "\\ud800"}\n'},
+        "ok.txt -c c.yaml",
+        f"c.yaml:2: scheduler.kind: {PLAIN}, got '\\ud800'",
+    ),
+    "config scheduler with half a character for a key": (
+        {"c.yaml": b'model: shapes\nscheduler: {"\\ud800": 1}\n'},
+        "ok.txt -c c.yaml",
+        "c.yaml:2: scheduler: must be text, unable to parse raw data as a unicode string,"
+        " got '\\ud800'",
+    ),
+    "config tag that does not fit": (
+        {"c.yaml": b"model: shapes\nfps: !!timestamp x\n"},
+        "ok.txt -c c.yaml",
+        "c.yaml: broken YAML: a tag does not fit its value",
     ),
     "config missing folder": (
         {"c.yaml": b"model: ./nowhere\n"},

@@ -63,6 +63,24 @@ def test_from_the_command_line(command, capsys: pytest.CaptureFixture[str]) -> N
     assert events[-1]["skipped"] == 6
 
 
+def test_the_gallery_is_written_anew_when_something_has_changed(
+    command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def written(*argv: str) -> int:
+        assert command("-o", "out", *argv) == 0
+        return Path("out/gallery.html").stat().st_ino  # each writing is another file
+
+    first = written()
+    assert written() == first
+    more = written("--seed", "0-1")
+    assert more != first
+    os.utime("out/gallery.html", ns=(0, 0))  # killed between the last clip and the page
+    again = written("--seed", "0-1")
+    assert again != more
+    Path("out/gallery.html").unlink()
+    written("--seed", "0-1")
+
+
 def test_finished_clips_are_verified(command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("-o", "out", "--verify", "9", "--set", "memory.batch_size=1") == 0
     out = capsys.readouterr().out.splitlines()

@@ -90,18 +90,25 @@ def drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
             report.say("error", str(error))
         finally:
             report.close()
-            gallery = _page(folder)
+            gallery = _page(folder, ledger)
     if found.failed:
         report.say("note", "render again with --retry-failed what failed before")
     report.end(asdict(outcome) | {"gallery": str(gallery)}, f"{outcome}; gallery: {gallery}")
     return outcome.code
 
 
-def _page(folder: Path) -> Path:
-    """The gallery; where it can't be written, the one before stays."""
+def _page(folder: Path, ledger: Ledger) -> Path:
+    """The gallery, written anew if anything has changed, which takes seconds for many clips.
+
+    Where it can't be written, the one before stays.
+    """
+    page = folder / "gallery.html"
+    with suppress(OSError):
+        if not ledger.changed and page.stat().st_mtime_ns > ledger.newest():
+            return page
     with suppress(RunError, InputError):
         return write_gallery(folder)
-    return folder / "gallery.html"
+    return page
 
 
 class _Drain:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from w2sd_video.render.files import publishing
+from w2sd_video.render.errors import RunError
+from w2sd_video.render.files import clips, publishing
 from w2sd_video.render.files.publishing import Publisher
 from w2sd_video.render.inference.worker import Clip
-from w2sd_video.render.jobs.events import Cost, Result
+from w2sd_video.render.jobs.events import Cost, Event, Result, Stopped
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.jobs.plan import plan
 from w2sd_video.render.settings.layers import Layer
@@ -22,8 +25,12 @@ CLIP = Clip(np.zeros((2, 16, 16, 3), np.uint8), Cost(4, {"denoise": 1.0}), [])
 
 @pytest.fixture
 def jobs() -> list[Job]:
+    return planned()
+
+
+def planned(**base: object) -> list[Job]:
     rows = [Layer({"prompt": p}, "l.txt", {(): i}) for i, p in enumerate("abcd", 1)]
-    return plan([Layer({"model": "org/model", "fps": 8}, "f")], rows).jobs
+    return plan([Layer({"model": "org/model", "fps": 8} | base, "f")], rows).jobs
 
 
 class Slow:
@@ -85,3 +92,56 @@ def test_an_interruption_waits_for_what_was_handed_in(
     assert len(results) == 1
     assert results[0].path is not None
     assert results[0].path.exists()
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_takes_no_more_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    publish, tries, told = publishing.publish, list[Job](), list[Event]()
+
+    def refused(folder: Path, job: Job, *rest: Any) -> Path:
+        tries.append(job)
+        if job.prompt == "b":
+            raise OSError(code, os.strerror(code))
+        return publish(folder, job, *rest)
+
+    monkeypatch.setattr(publishing, "publish", refused)
+    (tmp_path / "clips").mkdir()
+    a, b, *_ = planned(retries=3)
+
+    def render() -> None:
+        with Publisher(tmp_path, told.append) as publisher:
+            publisher.add(a, CLIP)
+            publisher.add(b, CLIP)
+
+    with pytest.raises(RunError) as error:
+        render()
+    reason = os.strerror(code)
+    assert str(error.value) == f"{tmp_path}: {reason}; the rest is left to render"
+    assert tries == [a, b]
+    assert isinstance(told[0], Result)
+    assert told[0].path is not None
+    assert told[1:] == [Stopped([b])]
+
+
+@pytest.mark.parametrize(("retries", "fails", "errors"), [(0, 1, 1), (2, 2, 0), (2, 3, 1)])
+def test_a_clip_that_does_not_read_back_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retries: int, fails: int, errors: int
+) -> None:
+    check, checked, results = clips._check, list[str](), list[Result]()
+
+    def checks(path: Path, job: Job, shape: tuple[int, ...]) -> None:
+        checked.append(job.prompt)
+        if checked.count("a") <= fails:
+            raise ValueError("reads back as another")
+        check(path, job, shape)
+
+    monkeypatch.setattr(clips, "_check", checks)
+    (tmp_path / "clips").mkdir()
+    with Publisher(tmp_path, results.append) as publisher:
+        publisher.add(planned(retries=retries)[0], CLIP)
+    assert len(results) == 1
+    assert bool(results[0].error) == errors
+    assert len(checked) == min(fails, retries) + 1
+    assert len(list((tmp_path / "clips").iterdir())) == (0 if errors else 2)

@@ -14,6 +14,7 @@ def test_identity_is_what_settles_the_clip() -> None:
         {"seed": "0"},
         {"memory": {"batch_size": 8}},
         {"memory": {"offload": "block", "attention": 64, "limit": 4096}},
+        {"memory": {"vae_slicing": True}},
         {"output": {"formats": ["mp4", "gif"]}},
         {"retries": 3},
         {"guidance_scale": 3},

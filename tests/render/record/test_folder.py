@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
+from filelock import FileLock
 
 from w2sd_video.render.errors import InputError
-from w2sd_video.render.record.folder import open_folder
+from w2sd_video.render.jobs.shards import Shard
+from w2sd_video.render.record.folder import PATIENCE, open_folder
 
 HOLD = """
 import sys, time
@@ -47,3 +52,30 @@ def test_it_is_let_go_of(tmp_path: Path) -> None:
         with pytest.raises(KeyError), open_folder(tmp_path):
             raise KeyError
     assert not (tmp_path / ".holder.json").exists()
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_can_not_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refused(lock: FileLock) -> None:
+        raise OSError(code, os.strerror(code), lock.lock_file)
+
+    monkeypatch.setattr(FileLock, "_acquire", refused)
+    for shard in (None, Shard(1, 2)):
+        with pytest.raises(InputError) as error, open_folder(tmp_path, shard):
+            pass
+        assert str(error.value) == f"{tmp_path}: can't be written to: {os.strerror(code)}"
+
+
+def test_a_share_is_patient(tmp_path: Path) -> None:
+    """Of hundreds that start together one has to wait for all others."""
+    assert PATIENCE >= 120
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        Timer(0.5, other.kill).start()
+        with open_folder(tmp_path, Shard(1, 2)) as ledger:
+            assert not ledger.entries()

@@ -13,7 +13,7 @@ from peft import LoraConfig
 from rich.console import Console
 from w2sd_video.pipelines.catalog import MODULES
 
-from w2sd_video import cli, configs, shapes
+from w2sd_video import Side, cli, configs, shapes
 from w2sd_video.core.steps import SUPPORTED
 from w2sd_video.render.inference import worker
 from w2sd_video.render.inference.calls import check, parameters
@@ -65,6 +65,27 @@ def test_it_reflects_at_a_known_cost(name: str, config: Config) -> None:
     assert plain
     assert reflected
     assert plain < reflected <= 3 * plain
+
+
+# Of the strong side, the weak side and the call itself: guidance, and the scale of the LoRA.
+PUBLISHED = {
+    "animatediff-sdxl-juggernaut": ((3.0, None), (1.0, None), (3.0, None)),
+    "sdxl-art-lora": ((5.5, 1.5), (1.0, -1.5), (5.5, 0.8)),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED, indirect=True)
+def test_its_sides_are_the_published_ones(name: str, config: Config) -> None:
+    assert config.reflection
+    scales = {key: adapter.scale for key, adapter in config.model.adapters.items()}
+    call = Side(guidance_scale=config.guidance_scale, adapters=scales)
+    reflection = config.reflection.build(lambda reference: reference)
+
+    def settings(side: Side) -> tuple[float | None, float | None]:
+        return side.guidance(config.guidance_scale), (side.adapters or {}).get("art")
+
+    sides = (reflection.strong, reflection.weak, call)
+    assert tuple(settings(side) for side in sides) == PUBLISHED[name]
 
 
 def test_its_scheduler_reflects_and_has_its_settings(config: Config) -> None:

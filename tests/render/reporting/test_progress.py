@@ -59,6 +59,9 @@ def test_the_first_line_says_what_and_why(jobs: list[Job]) -> None:
         "4 clips to render (2 new, 1 damaged, 1 changed); 9 already there, skipped;"
         " 3 failed before, left alone"
     )
+    assert progress.opening(Standing([], Counter(), 9, 0, 2)) == (
+        "0 clips to render; 9 already there (2 moved to new names), skipped"
+    )
     one = Standing(jobs[:1], Counter(new=1), 0, 0)
     assert progress.opening(one) == "1 clip to render"
     assert progress.opening(one, Forecast(75.2, 1, 1)) == "1 clip to render; about 1:15"

@@ -71,6 +71,63 @@ def test_seeds() -> None:
             parse_seeds(wrong)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a",
+        "-x",
+        "a, 1.5 (b)'_",
+        "\u05e9\u05dc\u05d5\u05dd",
+        "\u7ea2",
+        "\u00e9" * 110,
+        "com10",
+        "cons",
+    ],
+)
+def test_names_that_are_plain_file_names(name: str) -> None:
+    assert settings(name=name).name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "/etc/passwd",
+            "../x",
+            "..",
+            ".",
+            "a/b",
+            "a\\b",
+            "C:x",
+            "~x",
+            "$x",
+            ".x",
+            "x.",
+            "x ",
+            " ",
+            "",
+        ),
+        *("a\nb", "a\0b", "\ud800", "\U0001f600", "\u202ex", "a\u200fb", "e\u0301", "\u212b"),
+        *("x" * 221, "x" * 300, "\u00e9" * 111),
+    ],
+)
+def test_names_that_are_no_plain_file_names(name: str) -> None:
+    with pytest.raises(InputError, match=r"^f: name: '.*' can't be a file name; use at most 220"):
+        settings(name=name)
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.x", "Prn .a.b", "com1", "LPT\u00b2.x"])
+def test_names_that_windows_keeps(name: str) -> None:
+    with pytest.raises(InputError, match=r"^f: name: '.*' is a reserved file name on Windows"):
+        settings(name=name)
+
+
+def test_passed_on_values_stay_as_they_are() -> None:
+    value = {"a": [1, 1.0, True, None, "\0\u05e9", {"b": -(10**30)}], "c": 0.1}
+    config = settings(arguments={"x": value}, scheduler={"name": None, "x": value})
+    assert repr(config.arguments["x"]) == repr(config.scheduler.x) == repr(value)
+
+
 def test_keys_lists_every_key() -> None:
     names = {".".join(path) for path in keys()}
     assert {"prompt", "model.id", "reflection.weak.denoiser.subfolder", "output.crf"} <= names

@@ -34,6 +34,13 @@ COSTS = [
         },
         20 + 2 * 2 * 5,
     ),
+    (
+        {
+            "model": {"id": "o/m", "pipeline": "HunyuanSkyreelsImageToVideoPipeline"},
+            "negative_prompt": "b",
+        },
+        20 + 2 * 2 * 5,
+    ),
     # Half of the steps are left out, and of the other five half reflect: 3 of 2 + 1 + 2.
     ({"model": {"id": "o/m", "pipeline": "WanVideoToVideoPipeline"}, "strength": 0.5}, 15 + 2 * 2),
     ({"model": {"id": "o/m", "pipeline": "LTX2Pipeline"}}, None),

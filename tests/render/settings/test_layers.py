@@ -44,8 +44,14 @@ def test_yaml_bombs_are_refused() -> None:
     bomb = "a: &a [x, x]\nb: &b [*a, *a]\n"
     with pytest.raises(InputError, match="aliases"):
         read_yaml(bomb, "f")
-    with pytest.raises(InputError, match="broken YAML"):
-        read_yaml("[" * 100_000, "f")
+    with pytest.raises(InputError, match="nested too deep"):
+        read_yaml("[" * 1000, "f")
+    with pytest.raises(InputError, match=r"f:3: x: can't read the value .* aliases"):
+        scalar("{a: &a [x, x], b: &b [*a, *a]}", "x", "f", 3)
+    with pytest.raises(InputError, match=r"f:3: x: can't read the value .* nested too deep"):
+        scalar("[" * 1000, "x", "f", 3)
+    with pytest.raises(InputError, match="f:3: nested too deep"):
+        nested({"a." * 100 + "b": 1}, "f", 3)
 
 
 def test_the_last_layer_that_wrote_a_key_is_blamed() -> None:

@@ -9,7 +9,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from w2sd_video.render.errors import RunError
 from w2sd_video.render.files.clips import files, publish
@@ -29,6 +29,9 @@ FULL |= {errno.EIO, errno.ESTALE, errno.ENOENT, errno.ENOTDIR}
 
 class Publisher:
     """Publishes clips in the order they come, and tells what became of each.
+
+    One that can't be written, or does not read back, is written again as often as its
+    ``retries`` say.
 
     On leaving it, whatever the reason, all that was handed in is in its place and told of, in
     the thread that calls.
@@ -71,7 +74,7 @@ class Publisher:
             job, writing = self._pending[0]
             error = writing.exception()
             self._pending.popleft()
-            if isinstance(error, OSError) and error.errno in FULL:
+            if _full(error):
                 self._tell(Stopped([job]))
                 full = RunError(f"{self._folder}: {error.strerror}; the rest is left to render")
             elif isinstance(error, Exception):
@@ -84,10 +87,23 @@ class Publisher:
     def _write(self, job: Job, clip: Clip) -> Result:
         start = time.perf_counter()
         measured = asdict(clip.cost) | {"warnings": clip.warnings}
-        path = publish(self._folder, job, clip.frames, versions(), measured)
+        path = self._publish(job, clip, measured, job.settings.config.retries)
         size = sum(file.stat().st_size for file in files(self._folder, job).values())
         status = path.stat()
         published = status.st_size, status.st_mtime_ns
         taken = clip.cost.seconds | {"publish": round(time.perf_counter() - start, 3)}
         cost = replace(clip.cost, seconds=taken)
         return Result(job, path, size=size, published=published, cost=cost, warnings=clip.warnings)
+
+    def _publish(self, job: Job, clip: Clip, measured: dict[str, Any], retries: int) -> Path:
+        try:
+            return publish(self._folder, job, clip.frames, versions(), measured)
+        except Exception as error:
+            if retries == 0 or _full(error):
+                raise
+            log.info("%s could not be written and is written again", job.name, exc_info=True)
+        return self._publish(job, clip, measured, retries - 1)
+
+
+def _full(error: BaseException | None) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.errno in FULL

@@ -70,7 +70,7 @@ def sweeps(assignments: Sequence[str]) -> list[Layer]:
 def _values(text: str, key: str) -> Iterator[Any]:
     try:
         node = yaml.compose(f"[{text}]", yaml.SafeLoader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise InputError(f"can't read the values '{text}'", "--sweep", None, key) from None
     assert node is not None
     for part in node.value:

@@ -22,6 +22,7 @@ OUTSIDE_IDENTITY = {
     "memory.offload",
     "memory.attention",
     "memory.limit",
+    "memory.vae_slicing",
     "output.formats",
     "model.allow_pickle",
 }

@@ -19,7 +19,8 @@ from w2sd_video.render.files.atomic import write_whole
 from w2sd_video.render.jobs.shards import Shard
 from w2sd_video.render.record.ledger import Ledger
 
-PATIENCE = 10.0  # seconds: shards that start together wait for one another's first look
+# Seconds: shards that start together, hundreds maybe, wait for one another's first look.
+PATIENCE = 300.0
 
 
 @contextmanager
@@ -35,11 +36,11 @@ def open_folder(folder: Path, shard: Shard | None = None) -> Iterator[Ledger]:
     """
     try:
         (folder / "clips").mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder / "clips"):
-            pass
+        for place in (folder, folder / "clips"):
+            with tempfile.TemporaryFile(dir=place):
+                pass
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"can't be written to: {reason}", str(folder)) from None
+        raise _unwritable(folder, error) from None
     whole = folder / "ledger.sqlite"
     with ExitStack() as stack:
         if shard:
@@ -80,6 +81,8 @@ def _held(folder: Path, suffix: str, patience: float = 0.0) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise InputError(f"is rendered into by {_told(holder)}", str(folder)) from None
+    except OSError as error:
+        raise _unwritable(folder, error) from None
     try:
         write_whole(holder, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         yield
@@ -87,6 +90,10 @@ def _held(folder: Path, suffix: str, patience: float = 0.0) -> Iterator[None]:
         with suppress(OSError):
             holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"can't be written to: {error.strerror or error}", str(folder))
 
 
 def _told(holder: Path) -> str:

@@ -75,6 +75,7 @@ class Ledger:
             raise InputError(f"can't be used as a ledger: {reason}{advice}", str(path)) from None
         if found > SCHEMA_VERSION:
             raise InputError("was written by a newer version of w2sd_video", str(path))
+        self._at_first = self._db.total_changes
 
     def _check(self) -> None:
         """See that all of it can be read."""
@@ -148,6 +149,17 @@ class Ledger:
             self._db.execute(
                 "UPDATE jobs SET size = ?, modified = ? WHERE id = ?", (*_as_it_is(path), job.id)
             )
+
+    def renamed(self, jobs: Iterable[Job]) -> None:
+        """Record that clips were moved to the names that their jobs have now."""
+        with self._transaction():
+            moved = list(jobs)
+            self._db.executemany(
+                "UPDATE jobs SET name = ?, own = ?, updated = ? WHERE id = ?",
+                ((job.name, job.own.model_dump_json(), time.time(), job.id) for job in moved),
+            )
+            for job in moved:  # all have their names now, so what else has one is replaced
+                self._replace(job.name, job.id)
 
     def stopped(self, jobs: Iterable[Job]) -> None:
         """Put jobs that were running back into the queue."""
@@ -240,6 +252,16 @@ class Ledger:
         """Every job by its id, in brief."""
         query = "SELECT id, name, state, attempts, size, modified FROM jobs"
         return {row[0]: Entry(*row[1:]) for row in self._db.execute(query)}
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written into it since it was opened."""
+        return self._db.total_changes > self._at_first
+
+    def newest(self) -> int:
+        """When the last file was published, in nanoseconds since 1970; 0 if none was."""
+        found: int | None = self._db.execute("SELECT max(modified) FROM jobs").fetchone()[0]
+        return found or 0
 
     def get(self, job_id: str) -> dict[str, Any] | None:
         """One job's row."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from w2sd_video.render.jobs.events import Cost, Result
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.record.ledger import Entry, Ledger
+from w2sd_video.render.record.moving import move
 
 CHUNK = 500  # clips that are recorded together
 
@@ -24,24 +25,31 @@ class Standing:
         why: how many of them for which reason.
         done: how many are there already.
         failed: how many failed before and are left alone.
+        moved: how many were there under another name.
     """
 
     jobs: list[Job]
     why: Counter[str]
     done: int
     failed: int
+    moved: int = 0
 
 
 def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool = False) -> Standing:
     """Which jobs to render: all but those whose own files are there, and whole.
 
     A file that is as it was when it was published, by size and time, is not decoded again. A
-    clip that no ledger knows of is taken into this one if it is the job's very own.
+    clip that no ledger knows of is taken into this one if it is the job's very own. One that is
+    there under another name is moved to its job's.
     """
     entries, whole = ledger.entries(), folder / "ledger.sqlite"
-    if ledger.path != whole and whole.is_file():  # a shard's, which knows its own jobs only
+    share = ledger.path != whole  # whose ledger knows its own jobs only
+    if share and whole.is_file():
         with Ledger(whole, read_only=True) as before:
             entries = before.entries() | entries
+    if moved := move(jobs, folder, entries, share):
+        ledger.renamed(moved)
+        entries |= ledger.entries()
     names = {entry.name for entry in entries.values() if entry.state == "done"}
     files = {entry.name: entry for entry in os.scandir(folder / "clips")}
     todo: list[Job] = []
@@ -50,7 +58,7 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
     failed = 0
     for job in jobs:
         entry = entries.get(job.id)
-        unrecorded = entry is None or entry.state in ("queued", "running")
+        unrecorded = entry is None or entry.state in ("queued", "running") or entry.name != job.name
         if unrecorded and f"{job.name}.json" in files and (known := _found(folder, job)):
             adopted.append(known)
             if len(adopted) == CHUNK:
@@ -71,7 +79,7 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
             why[reason] += 1
             todo.append(job)
     _adopt(adopted, ledger)
-    return Standing(todo, why, len(jobs) - len(todo) - failed, failed)
+    return Standing(todo, why, len(jobs) - len(todo) - failed, failed, len(moved))
 
 
 def _adopt(found: list[Result], ledger: Ledger) -> None:

@@ -214,7 +214,8 @@ def opening(found: Standing, expected: Forecast | None = None) -> str:
     line = f"{todo} {'clip' if todo == 1 else 'clips'} to render"
     if set(found.why) - {"new"}:
         line += f" ({', '.join(f'{count} {why}' for why, count in found.why.items())})"
-    line += f"; {found.done} already there, skipped" if found.done else ""
+    moved = f" ({found.moved} moved to new names)" if found.moved else ""
+    line += f"; {found.done} already there{moved}, skipped" if found.done else ""
     line += f"; {found.failed} failed before, left alone" if found.failed else ""
     return line + (f"; about {duration(expected.seconds)}" if expected else "")
 

@@ -115,3 +115,6 @@ def _kind(config: Config) -> Iterator[Problem]:
         for key in ("num_frames", "fps"):
             if getattr(config, key) is not None:
                 yield (key,), f"means nothing to {name}, which makes images"
+    scale = config.arguments.get("true_cfg_scale", 1.0)  # which the cost of a clip depends on
+    if isinstance(scale, bool) or not isinstance(scale, int | float):
+        yield ("arguments", "true_cfg_scale"), f"must be a number, got {scale!r}"

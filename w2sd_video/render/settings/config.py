@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import from_json, to_json
 
 from w2sd_video.core.reflection import Mode, Reflection, Side
 from w2sd_video.render.errors import did_you_mean
@@ -75,6 +76,8 @@ def _label(value: Any) -> int | str:
 
 def _dtype(value: Any) -> str | dict[str, str]:
     """One dtype, or one for each component."""
+    for component in value if isinstance(value, dict) else ():
+        _text(component)
     for name in value.values() if isinstance(value, dict) else [value]:
         if name not in DTYPES:
             near = did_you_mean(str(name), DTYPES)
@@ -99,6 +102,17 @@ def _text(value: str) -> str:
     raise ValueError(f"must be valid Unicode without NUL, got {value!r}")
 
 
+def _plain(value: Any) -> Any:
+    """What comes back from JSON as it was: ids and files are made of it."""
+    try:
+        same = from_json(to_json(value, inf_nan_mode="null")) == value
+    except ValueError:
+        same = False  # half of a surrogate pair, or nested without end
+    if not same:
+        raise ValueError(f"must be text, numbers, lists or mappings as in JSON, got {value!r}")
+    return value
+
+
 def _file_name(value: str) -> str:
     """A name that is a plain file name on every file system, and in a page's links."""
     plain = re.fullmatch(r"[\w-][\w .,'()-]*", value) and value[-1] not in ". "
@@ -108,12 +122,13 @@ def _file_name(value: str) -> str:
             f"{value!r} can't be a file name;"
             f" use at most {MAX_NAME} letters, digits, spaces and . , _ - ' ( )"
         )
-    if re.fullmatch(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", value, re.IGNORECASE):
+    if re.fullmatch(r"(con|prn|aux|nul|(com|lpt)[\d¹²³]) *(\..*)?", value, re.IGNORECASE):
         raise ValueError(f"{value!r} is a reserved file name on Windows")
     return value
 
 
 Text = Annotated[str, AfterValidator(_text)]
+Plain = Annotated[Any, AfterValidator(_plain)]
 Name = Annotated[str, AfterValidator(_file_name)]
 Reference = Annotated[Text, Field(min_length=1)]
 
@@ -168,13 +183,14 @@ class Model(Section):
     motion_adapter: ModelRef | None = None
     controlnet: ModelRef | None = None
     ip_adapter: IPAdapter | None = None
-    adapters: dict[str, Adapter] = Field(default_factory=dict)
+    adapters: dict[Text, Adapter] = Field(default_factory=dict)
 
 
 class Scheduler(BaseModel):
     """A diffusers scheduler by class name, and any argument of it to override."""
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    __pydantic_extra__: dict[str, Plain] = Field(init=False)
 
     name: Text | None = None
 
@@ -184,7 +200,7 @@ class SideConfig(Section):
 
     denoiser: ModelRef | None = None
     guidance_scale: Scale | None = None
-    adapters: dict[str, float] | None = None
+    adapters: dict[Text, float] | None = None
     prompt: Text | None = None
     negative_prompt: Text | None = None
     controlnet_scale: Scale | None = None
@@ -223,6 +239,7 @@ class Memory(Section):
     attention: Annotated[Literal["auto", "off"] | Mebibytes, BeforeValidator(_off)] = "auto"
     limit: Mebibytes | None = None
     vae_tiling: bool = False
+    vae_slicing: bool = False
 
 
 class Output(Section):
@@ -275,7 +292,7 @@ class Config(Own):
     ip_adapter_image: Reference | None = None
     strength: Annotated[float, Field(gt=0, le=1)] | None = None
     controlnet_conditioning_scale: Scale | None = None
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[Text, Plain] = Field(default_factory=dict)
     reflection: ReflectionConfig | None = None
     retries: Annotated[int, Field(ge=0, le=100)] = 0
     memory: Memory = Memory()

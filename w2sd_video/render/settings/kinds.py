@@ -34,6 +34,7 @@ INPUT_EACH = {
     "AnimateDiffVideoToVideoPipeline",
     "CogVideoXImageToVideoPipeline",
     "CogVideoXVideoToVideoPipeline",
+    "HunyuanSkyreelsImageToVideoPipeline",
     "HunyuanVideoImageToVideoPipeline",
     "LTXImageToVideoPipeline",
     "LTX2ImageToVideoPipeline",
@@ -72,7 +73,8 @@ def true_guidance(pipeline: str | None, config: Config) -> float | None:
     """
     if pipeline not in GUIDANCE_IS_AN_INPUT:
         return config.guidance_scale
-    scale = config.arguments.get("true_cfg_scale", 1.0)
+    default = 6.0 if pipeline == "HunyuanSkyreelsImageToVideoPipeline" else 1.0  # diffusers' own
+    scale = config.arguments.get("true_cfg_scale", default)
     return float(scale) if config.negative_prompt is not None else 1.0
 
 

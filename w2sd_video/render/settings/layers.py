@@ -7,12 +7,14 @@ said so last is the one to name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.media.inputs import KEYS as INPUT_KEYS
@@ -30,6 +32,7 @@ SHORTHANDS: dict[KeyPath, str] = {
     ("reflection", "strong", "denoiser"): "id",
     ("reflection", "weak", "denoiser"): "id",
 }
+DEEPEST = 100  # mappings within one another; what walks them calls itself for each
 # Never read as numbers or booleans.
 TEXT_KEYS = {"prompt", "class_labels", "negative_prompt", "name", *INPUT_KEYS}
 
@@ -94,18 +97,27 @@ def merge(below: dict[str, Any], above: dict[str, Any], path: KeyPath = ()) -> d
     return merged
 
 
-def nested(flat: Mapping[str, Any], file: str, line: int | None = None) -> dict[str, Any]:
-    """Unfold dotted keys: ``{"reflection.gap": 1}`` becomes ``{"reflection": {"gap": 1}}``."""
+def nested(
+    flat: Mapping[str, Any], file: str, line: int | None = None, depth: int = 0
+) -> dict[str, Any]:
+    """Unfold dotted keys: ``{"reflection.gap": 1}`` becomes ``{"reflection": {"gap": 1}}``.
+
+    Args:
+        depth: how many mappings there are around it.
+    """
     data: dict[str, Any] = {}
     for dotted, value in flat.items():
         *parents, last = str(dotted).split(".")
+        inside = depth + len(parents) + 1
+        if inside > DEEPEST:
+            raise InputError("nested too deep", file, line)
         node = data
         for key in parents:
             node = node.setdefault(key, {})
             if not isinstance(node, dict):
                 raise InputError(f"'{key}' is given as a value already", file, line, dotted)
         if isinstance(value, dict):
-            value = nested(value, file, line)
+            value = nested(value, file, line, inside)
         if last in node:
             if not (isinstance(value, dict) and isinstance(node[last], dict)):
                 raise InputError("given twice", file, line, dotted)
@@ -118,12 +130,13 @@ def scalar(text: str, key: str, file: str, line: int | None = None) -> Any:
     """Read a value typed in a cell or on the command line as YAML would."""
     if key.rsplit(".", 1)[-1] in TEXT_KEYS:
         return text
-    if text.isascii() and text.isdecimal() and (text == "0" or text[0] != "0"):
+    if re.fullmatch("0|[1-9][0-9]{0,18}", text):
         return int(text)  # as YAML would, at once
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
-        raise InputError(f"can't read the value {text!r}", file, line, key) from None
+        return read_yaml(text, file)[0]
+    except InputError as error:
+        message = f"can't read the value {text!r}: {error.message}"
+        raise InputError(message, file, line, key) from None
 
 
 def read_text(path: Path, name: str, what: str) -> str:
@@ -183,18 +196,19 @@ def read_yaml(text: str, file: str) -> tuple[Any, dict[KeyPath, int]]:
                     lines.setdefault(here, line)
                 walk(value, here)
 
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
+        node = yaml.compose(text, yaml.SafeLoader)
         if node is None:
             return None, lines
         walk(node, ())
-        return loader.construct_document(node), lines
+        return SafeConstructor().construct_document(node), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
         raise InputError(f"broken YAML: {error.problem}", file, line) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InputError("broken YAML: nested too deep", file) from None
+    except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"broken YAML: {error}", file) from None
-    finally:
-        loader.dispose()
+    except (AttributeError, LookupError):  # as PyYAML has it for !!bool x, and the like
+        raise InputError("broken YAML: a tag does not fit its value", file) from None

@@ -42,7 +42,10 @@ def resolve(layers: list[Layer], merged: dict[str, Any] | None = None) -> Config
     except ValidationError as error:
         # An unknown key first: a misspelt one is also why another is missing.
         first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        path = tuple(part for part in first["loc"] if isinstance(part, str))  # no list indices
+        loc = first["loc"]
+        if loc[-1:] == ("[key]",):  # is wrong itself, so that its mapping is named
+            loc = loc[:-2]
+        path = tuple(part for part in loc if isinstance(part, str))  # no list indices
         raise blame(layers, explain(first), path) from None
     given = [key for key in inputs.KEYS if getattr(config, key)]
     if given:

@@ -38,7 +38,7 @@ BENCHMARKS = {
     "pair-bytes": Benchmark(pairs.fine_tune, {"above_one_over_differing": 1.0}),
     "pair-above-one": Benchmark(
         pairs.above_one_model,
-        {"lora_above_mib": 0, "guidance_above_mib": 0, "prompt_above_mib": 0},
+        {f"{kind}_above_mib": 0 for kind in ("lora", "guidance", "prompt", "experts")},
     ),
     "offload-moves": Benchmark(pairs.moves, {"peak_over_room": 1.0, "ratio": 1.0}),
     "modes": Benchmark(
@@ -46,12 +46,15 @@ BENCHMARKS = {
         {"guidance_exact": 2.6, "guidance_implicit": 2.1, "guidance_cached": 1.1}
         | {f"weights_{mode}_over_evaluations": 1.05 for mode in clips.MODES},
     ),
-    "overhead": Benchmark(clips.overhead, {"guidance_exact": 1.05}),
+    "overhead": Benchmark(clips.overhead, dict.fromkeys(clips.WAYS, 1.05)),
     "options": Benchmark(options.options, {"graph_breaks": 0, "recompiles": 0}),
     "throughput": Benchmark(
-        throughput.throughput, {"bfloat16_two_workers_ratio": (1.5, inf), "one_psnr": (35, inf)}
+        throughput.throughput,
+        {"one_ratio": (1.5, inf)} | {f"{way}_psnr": (35, inf) for way in throughput.WAYS},
     ),
-    "resume": Benchmark(resume.resume, {"first_seconds": 10, "again_seconds": 10}),
+    "resume": Benchmark(
+        resume.resume, {"first_seconds": 10, "again_seconds": 10, "held_mib": 1024}
+    ),
     "forecast": Benchmark(scale.expected, {"seconds_over_forecast": (0.85, 1.15)}),
     "scheduling": Benchmark(scale.scheduling, {"milliseconds_a_job": 10}),
     "workers": Benchmark(scale.workers, {"ratio": (1.8, inf)}),

@@ -1,4 +1,4 @@
-"""Video pipelines at their real size with random weights, on which speed does not depend.
+"""Video pipelines at their real size with made-up weights, on which speed does not depend.
 
 Prompts come as embeddings: text encoders would cost minutes to make and are run once a clip.
 On a machine without an accelerator each is small.
@@ -123,9 +123,9 @@ def architectures(small: bool) -> dict[str, Architecture]:
 
 def build(architecture: Architecture, dtype: torch.dtype) -> tuple[Any, nn.Module]:
     """The pipeline in host memory, and a weak denoiser whose attention differs."""
-    pipe = as_reflecting(architecture.pipeline(_random(architecture.make, dtype)))
+    pipe = as_reflecting(architecture.pipeline(_made_up(architecture.make, dtype)))
     pipe.set_progress_bar_config(disable=True)
-    weak = _random(architecture.make, dtype)[architecture.denoiser]
+    weak = _made_up(architecture.make, dtype)[architecture.denoiser]
     strong = getattr(pipe, architecture.denoiser)
     for name, tensor in tensors(weak).items():
         if "attn" not in name:  # else it is as the strong one's, to be shared
@@ -143,7 +143,7 @@ def embeddings(architecture: Architecture, dtype: torch.dtype) -> dict[str, torc
     }
 
 
-def _random(make: Callable[[], dict[str, nn.Module]], dtype: torch.dtype) -> dict[str, nn.Module]:
+def _made_up(make: Callable[[], dict[str, nn.Module]], dtype: torch.dtype) -> dict[str, nn.Module]:
     with torch.device("meta"):
         parts = make()
     for module in parts.values():

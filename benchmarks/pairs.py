@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from diffusers import UNetMotionModel
@@ -106,39 +107,56 @@ def _lru(needed: list[Unit], budget: int) -> int:
 
 
 def above_one_model() -> Figures:
-    """Bytes of weights of a clip under way above those of its model, by the kind of pair."""
+    """Bytes of weights of a clip under way above those of its model, by the kind of pair.
+
+    Whatever holds weights is weighed in every call of the denoiser, so in every stage.
+    """
     from peft import LoraConfig
 
     pipe = as_reflecting(load_pipeline())
-    pipe.set_progress_bar_config(disable=True)
     pipe.unet.add_adapter(LoraConfig(r=4, target_modules=["to_q", "to_v"]), adapter_name="style")
-    parts = {k: m for k, m in pipe.components.items() if isinstance(m, nn.Module)}
-    one = offload.total(parts)
+    prompt = {"prompt": "a red circle moving left on a white background"}
     sides = {
         "lora": Side(adapters={"style": -1.0}),
         "guidance": Side(guidance_scale=1.0),
         "prompt": Side(prompt="a circle"),
     }
-    figures: Figures = {"one_mib": one / MIB}
-    for kind, side in sides.items():
-        most = 0
+    figures = {f"{kind}_above_mib": _above(pipe, side, prompt) for kind, side in sides.items()}
+    del pipe
+    experts = as_reflecting(load_pipeline("moe"))
+    figures["experts_above_mib"] = _above(experts, Side(experts="worst"), {"class_labels": [0]})
+    return figures
 
-        def weigh(*_: object) -> dict[str, object]:
-            nonlocal most
-            alive = {id(m): m for m in parts.values()} | {id(m): m for m in _modules()}
-            most = max(most, offload.total({str(key): m for key, m in alive.items()}))
-            return {}
 
+def _above(pipe: Any, weak: Side, what: dict[str, Any]) -> float:
+    """MiB of weights in the heaviest stage above those of the pipeline."""
+    pipe.set_progress_bar_config(disable=True)
+    parts = {k: m for k, m in pipe.components.items() if isinstance(m, nn.Module)}
+    denoiser: Any = parts.get("unet") or parts["transformer"]
+    most = calls = 0
+
+    def weigh(*_: object) -> None:
+        nonlocal most, calls
+        calls += 1
+        alive = {id(m): m for m in parts.values()} | {id(m): m for m in _modules()}
+        most = max(most, offload.total({str(key): m for key, m in alive.items()}))
+
+    before = {id(m): m for m in parts.values()} | {id(m): m for m in _modules()}
+    one = offload.total({str(key): m for key, m in before.items()})
+    hook = next(denoiser.children()).register_forward_pre_hook(weigh)
+    try:
         pipe(
-            "a red circle moving left on a white background",
+            **what,
             num_inference_steps=2,
             guidance_scale=2.0,
             output_type="latent",
-            callback_on_step_end=weigh,
-            reflection=Reflection(weak=side),
+            reflection=Reflection(weak=weak),
         )
-        figures[f"{kind}_above_mib"] = (most - one) / MIB
-    return figures
+    finally:
+        hook.remove()
+    if calls < 6:  # two steps of three stages
+        raise RuntimeError(f"weighed {calls} times only")
+    return (most - one) / MIB
 
 
 def _modules() -> list[nn.Module]:

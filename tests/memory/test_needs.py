@@ -62,6 +62,32 @@ def test_masks_are_what_they_are(key: str) -> None:
     assert whole.zeros()[0].shape == real[0].shape
 
 
+def test_slices_and_tiles_take_less() -> None:
+    """And a decoder that could decode so is known, unless it does."""
+    family = tiny.FAMILIES["StableDiffusionPipeline"]
+    pipe = family.make()
+    pipe.vae.tile_latent_min_size = pipe.vae.tile_sample_min_size = 32
+
+    def told(batch: int) -> tuple[int, list[str]]:
+        arguments = family.call(steps=2, batch=batch, height=64, width=64)
+        found = needs.needs_of(models_of(pipe), lambda: pipe(**arguments | {"output_type": "np"}))
+        taken = found.decode()
+        assert taken
+        return taken, [key.removeprefix("memory.vae_") for key in found.savers]
+
+    alone, of_one = told(1)
+    together, of_two = told(2)
+    assert (of_one, of_two) == (["tiling"], ["slicing", "tiling"])
+    pipe.vae.enable_slicing()
+    sliced, left = told(2)
+    assert alone < sliced < 0.7 * together
+    assert left == ["tiling"]
+    pipe.vae.enable_tiling()
+    tiled, left = told(2)
+    assert tiled < 0.7 * sliced
+    assert not left
+
+
 def animatediff() -> nn.Module:
     return UNetMotionModel(
         cross_attention_dim=768, motion_max_seq_length=32, motion_num_attention_heads=8

@@ -7,6 +7,8 @@ was not brought shows in the result.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -99,6 +101,83 @@ def test_shared_weights_are_there_once() -> None:
 def test_whatever_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match=r"s\.0\.0 needs 0 MiB of weights at once"):
         Residency(Models("s").models, "cpu", 399, blocks=True)
+
+
+class Streams:
+    """Stands for torch's: what is copied on a stream has arrived when its event is waited for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.aside = False
+        self.under_way: set[offload.Weight] = set()
+        bring = Residency._bring
+
+        def bringing(residency: Residency, weight: offload.Weight) -> None:
+            bring(residency, weight)
+            if self.aside:
+                self.under_way.add(weight)
+
+        monkeypatch.setattr(Residency, "_bring", bringing)
+        monkeypatch.setattr(torch.cuda, "stream", self._within)
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: self)
+        monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: None)
+
+    @contextmanager
+    def _within(self, stream: Streams) -> Iterator[None]:
+        self.aside = True
+        yield
+        self.aside = False
+
+    def record_event(self) -> set[offload.Weight]:
+        return set(self.under_way)
+
+    def wait_event(self, event: set[offload.Weight]) -> None:
+        self.under_way -= event
+
+
+@pytest.mark.parametrize("fit", [2, 3, 4, 5])
+def test_what_is_next_is_fetched_ahead(fit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there before it is needed, and what gave way is needed after all that stays."""
+    pair = Models("s", "w")
+    residency = Residency(pair.models, "cpu", fit * 400, blocks=True)
+    streams = residency._stream = Streams(monkeypatch)
+    needed: list[tuple[str, bool]] = []  # and whether it was there
+    # After how many needs, what was, what gave way for it and what was there then.
+    fetched: list[tuple[int, str, list[str], list[str]]] = []
+    need, fetch, drop = residency.need, residency._fetch, residency._drop
+
+    def needing(unit: offload.Unit) -> None:
+        needed.append((unit.name, unit.there))
+        need(unit)
+        assert unit.there
+        assert not streams.under_way.intersection(unit.weights)
+
+    def fetching(unit: offload.Unit, *how: Any) -> bool:
+        fetched.append((len(needed), unit.name, [], []))
+        done = fetch(unit, *how)
+        fetched[-1][3].extend(other.name for _, other in residency._units if other.there)
+        return done
+
+    def dropping(unit: offload.Unit) -> None:
+        if fetched and unit.there:
+            fetched[-1][2].append(unit.name)
+        drop(unit)
+
+    monkeypatch.setattr(residency, "need", needing)
+    monkeypatch.setattr(residency, "_fetch", fetching)
+    monkeypatch.setattr(residency, "_drop", dropping)
+    pair.run(residency, "sws" * 2)
+    known = len(needed)
+    pair.run(residency, "sws" * 4)
+    assert all(there for _, there in needed[known:])
+    assert residency.peak == fit * 400
+
+    names = [name for name, _ in needed]
+    ahead = [each for each in fetched if known < each[0] <= len(names) - 9]
+    assert ahead
+    for moment, name, gone, there in ahead:
+        assert names[moment] == name
+        stays = [names.index(other, moment) for other in there if other != names[moment - 1]]
+        assert all(names.index(other, moment) > max(stays) for other in gone)
 
 
 def parts(pipe: Any) -> dict[str, nn.Module]:

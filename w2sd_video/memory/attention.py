@@ -33,15 +33,18 @@ ROWS = ("encoder_hidden_states", "attention_mask")
 def chunked(module: nn.Module, budget: int) -> Iterator[None]:
     """Within it, attention and feed-forward layers of ``module`` keep to a budget.
 
-    Layers that need less are left as they are and cost nothing more.
+    Layers that need less are left as they are and cost nothing more. So are those that are not
+    diffusers' ``FeedForward``, whatever they need: ``proj_mlp`` in the single blocks of Flux and
+    HunyuanVideo, and SANA's convolutions.
 
     Args:
         budget: bytes that a layer may hold beside its input and output. One whose smallest
-            piece (a query, a token) needs more is evaluated in those.
+            pieces (projections of a row, scores of a query, a token) need more is evaluated in
+            those.
     """
     layers: list[tuple[nn.Module, Callable[..., Any]]] = []
     for layer in module.modules():
-        if hasattr(layer, "processor") and hasattr(layer, "set_processor"):
+        if hasattr(layer, "processor"):
             layers.append((layer, _attention))
         elif isinstance(layer, FeedForward):
             layers.append((layer, _feed_forward))
@@ -64,7 +67,9 @@ def _feed_forward(
     """By tokens; ``hidden_states`` is ``(..., channels)``."""
     widths = [part.out_features for part in layer.modules() if isinstance(part, nn.Linear)]
     tokens = hidden_states.reshape(-1, hidden_states.shape[-1])
-    size = budget // (sum(widths) * hidden_states.element_size())
+    # The widest before and after its activation, and what the piece before gave.
+    held = (2 * max(widths) + widths[-1]) * hidden_states.element_size()
+    size = budget // held
     if len(tokens) <= size:
         return forward(hidden_states, *args, **kwargs)
     out = _pieces(lambda part: forward(tokens[part], *args, **kwargs), tokens, size)
@@ -74,7 +79,10 @@ def _feed_forward(
 def _attention(
     layer: Any, forward: Forward, budget: int, hidden_states: Tensor, *args: Any, **kwargs: Any
 ) -> Any:
-    """By rows of the batch, which keeps projections small, and within them by scores."""
+    """By rows of the batch, which keeps projections small, and within them by scores.
+
+    Each may have half of the budget.
+    """
     given = dict(zip(ROWS, args, strict=False)) | kwargs
     rows = len(hidden_states)
     projections, scores = _held(layer, hidden_states[:1], given.get("encoder_hidden_states"))
@@ -84,22 +92,28 @@ def _attention(
     def piece(part: slice) -> Any:
         return forward(hidden_states[part], **{k: _cut(v, rows, part) for k, v in given.items()})
 
-    with _Scores(budget):
-        size = budget // projections
+    with _Scores(budget // 2):
+        size = budget // 2 // projections
         if rows <= size or not _divisible(given, rows) or len(args) > len(ROWS):
             return forward(hidden_states, *args, **kwargs)
         return _pieces(piece, hidden_states, size)
 
 
 def _held(layer: Any, row: Tensor, context: Any) -> tuple[int, int]:
-    """Bytes that one row takes: its queries, keys, values and output; and its scores."""
+    """The most bytes that one row takes: its projections and outputs; and its scores.
+
+    That is as if all tokens looked at all, image and text, which is so in joint blocks. Where
+    only the image looks at the text, ``_by_scores`` sees that there are fewer scores.
+    """
     channels = row.shape[1] if row.ndim == 4 else row.shape[-1]
-    queries = row.numel() // channels
-    keys = context.shape[1] if isinstance(context, Tensor) and context.ndim == 3 else queries
+    tokens = row.numel() // channels
+    if isinstance(context, Tensor) and context.ndim == 3:
+        tokens += context.shape[1]
     width = getattr(layer, "inner_dim", None) or channels
     heads = getattr(layer, "heads", None) or channels
     unit = row.element_size()
-    return int(2 * (queries + keys) * width * unit), int(2 * heads * queries * keys * unit)
+    # Queries, keys, values, what attention makes of them, its projection, the one before.
+    return int(6 * tokens * width * unit), int(2 * heads * tokens * tokens * unit)
 
 
 def _divisible(given: dict[str, Any], rows: int) -> bool:
@@ -120,7 +134,7 @@ def _cut(value: Any, rows: int, part: slice) -> Any:
 def _pieces(evaluate: Callable[[slice], Any], x: Tensor, size: int) -> Any:
     """The outputs of all pieces of ``size`` rows of ``x``, joined; a tuple's one by one."""
     whole: list[Tensor] = []
-    for part in _parts(x, 0, size):
+    for part in _parts(x, 0, size, 2):  # the second finds the whole there, beside itself
         got = evaluate(part)
         tensors = got if isinstance(got, tuple) else (got,)
         if not whole:  # written into, so that pieces and whole are never there together
@@ -130,12 +144,12 @@ def _pieces(evaluate: Callable[[slice], Any], x: Tensor, size: int) -> Any:
     return tuple(whole) if isinstance(got, tuple) else whole[0]
 
 
-def _parts(x: Tensor, axis: int, size: int) -> Iterator[slice]:
+def _parts(x: Tensor, axis: int, size: int, rehearsed: int = 1) -> Iterator[slice]:
+    """All, or in a rehearsal the first: the others are like the last of those."""
     total, size = x.shape[axis], max(1, size)
-    for start in range(0, total, size):
+    starts = range(0, total, size)
+    for start in starts[:rehearsed] if isinstance(x, FakeTensor) else starts:
         yield slice(start, min(start + size, total))
-        if isinstance(x, FakeTensor):  # a rehearsal: the others are like the first
-            return
 
 
 class _Scores(TorchFunctionMode):

@@ -79,7 +79,7 @@ class Fit:
         def exactly() -> Needs:
             self.release()
             told = needs_of(self._models, call)
-            return Needs(weights, told.denoise, told.decode)
+            return replace(told, weights=weights)
 
         self._exactly = cache(exactly)
         before, quick = self.plan, roughly(self._models, call)

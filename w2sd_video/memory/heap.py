@@ -26,4 +26,5 @@ def hold_freed() -> bool:
     except (AttributeError, OSError, TypeError):  # no glibc; Windows knows no CDLL(None)
         return False
     settings = {_M_MMAP_THRESHOLD: 32, _M_TRIM_THRESHOLD: 1024, _M_TOP_PAD: 256}
-    return all([mallopt(name, mib * _MIB) == 1 for name, mib in settings.items()])
+    taken = [mallopt(name, mib * _MIB) == 1 for name, mib in settings.items()]
+    return all(taken)

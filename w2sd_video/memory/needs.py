@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -64,7 +64,16 @@ def needs_of(models: Mapping[str, nn.Module], call: Callable[[], Any]) -> Needs:
     def decode() -> int | None:
         return 0 if decoding is None else decoding.peak()
 
-    return Needs(weights_of(models), denoise, decode)
+    savers = () if decoding is None else tuple(_savers(decoding))
+    return Needs(weights_of(models), denoise, decode, savers)
+
+
+def _savers(decoding: Asked) -> Iterator[str]:
+    """What a decoder could do to take less, and does not; the first changes no pixels."""
+    if len(decoding.first) > 1 and getattr(decoding.model, "use_slicing", None) is False:
+        yield "memory.vae_slicing"
+    if getattr(decoding.model, "use_tiling", None) is False:
+        yield "memory.vae_tiling"
 
 
 def weights_of(models: Mapping[str, nn.Module]) -> dict[Offload, int]:

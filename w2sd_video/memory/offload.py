@@ -172,10 +172,9 @@ class Residency:
         return True
 
     def _bring(self, weight: Weight) -> None:
-        if self._stream is None:
-            weight.copy = weight.master.to(self.device, copy=True)
-        else:
-            weight.copy = weight.master.to(self.device, non_blocking=True)
+        weight.copy = weight.master.to(
+            self.device, non_blocking=self._stream is not None, copy=True
+        )
         weight.put(weight.copy)
         self.moved += weight.bytes
         self.resident += weight.bytes

@@ -6,7 +6,7 @@ The plan is the first that fits, from the fastest to the leanest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,11 +76,13 @@ class Needs:
         denoise: beside the weights, in a denoiser call, by the budget of its layers; None if
             that can't be told.
         decode: likewise, in decoding.
+        savers: settings that are off, and with which decoding takes less.
     """
 
     weights: Mapping[Offload, int]
     denoise: Callable[[int | None], int | None]
     decode: Callable[[], int | None] = lambda: 0
+    savers: Sequence[str] = ()
 
     def activations(self, attention: int | None) -> int | None:
         """The most bytes beside the weights."""
@@ -105,11 +107,11 @@ def choose(
             return plan
     if plan.bytes <= limit:
         return plan
-    decoding = needs.decode() == plan.activations
+    savers = needs.savers if needs.decode() == plan.activations else ()
+    less = [f"{key}: true" for key in savers] + ["a smaller size", "fewer frames"]
     raise DoesNotFitError(
         f"needs {size(plan.bytes)}, and there are {size(limit)} ({plan}); "
-        + ("memory.vae_tiling: true takes less; so do " if decoding else "less take ")
-        + "a smaller size, fewer frames and memory.batch_size: 1"
+        f"less take {', '.join(less)} and memory.batch_size: 1"
     )
 
 

@@ -10,14 +10,16 @@ from diffusers import AnimateDiffPipeline, UNetMotionModel
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.inference.loading import load_denoiser, load_pipeline
-from w2sd_video.render.settings.config import Adapter, Model, ModelRef
+from w2sd_video.render.settings.config import Adapter, IPAdapter, Model, ModelRef
 from w2sd_video.render.settings.layers import Layer
 from w2sd_video.render.settings.resolve import resolve
 
 from ... import tiny as make
+from ...tiny.parts import VISION, WIDTH
 from ...tiny.unet import controlnet
 
 
@@ -83,7 +85,7 @@ def test_motion_and_controlnet_make_another_pipeline(parts: Path) -> None:
 
 @pytest.fixture(scope="module")
 def pickled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders that hold no weights but pickles: a pipeline, a motion adapter and a LoRA."""
+    """Folders that hold no weights but pickles, except for an IP-Adapter's image encoder."""
     folder = tmp_path_factory.mktemp("pickled")
     make.stable_diffusion().save_pretrained(folder / "image", safe_serialization=False)
     make.motion_adapter().save_pretrained(folder / "motion", safe_serialization=False)
@@ -96,6 +98,9 @@ def pickled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in folder.rglob("*.safetensors"):  # transformers writes no others
         torch.save(load_file(file), file.with_name("pytorch_model.bin"))
         file.unlink()
+    encoder = CLIPVisionModelWithProjection(CLIPVisionConfig(**VISION, projection_dim=WIDTH))
+    encoder.save_pretrained(folder / "ip" / "image_encoder")
+    torch.save({"image_proj": {}, "ip_adapter": {}}, folder / "ip" / "ip.bin")
     return folder
 
 
@@ -144,11 +149,15 @@ def test_pickles_are_refused_by_the_key_that_allows_them(tiny: Path, pickled: Pa
 
 def test_loading_refuses_pickles_itself(tiny: Path, pickled: Path) -> None:
     """For a hub id nothing is known before."""
-    ref = ModelRef(id=str(pickled / "motion"))
+    ref, image = (ModelRef(id=str(pickled / name)) for name in ("motion", "image"))
+    ip_adapter = IPAdapter(path=str(pickled / "ip"), weight_name="ip.bin")
     lora = Adapter(path=str(pickled / "lora"))
     for model, key in (
-        (Model(id=str(pickled / "image")), "model.id"),
+        (Model(id=image.id), "model.id"),
         (Model(id=str(tiny), motion_adapter=ref), "model.motion_adapter"),
+        (Model(id=str(tiny), controlnet=ref), "model.controlnet"),
+        (Model(id=str(tiny), denoiser=image), "model.denoiser"),
+        (Model(id=str(tiny), ip_adapter=ip_adapter), "model.ip_adapter"),
         (Model(id=str(tiny), adapters={"a": lora}), "model.adapters.a"),
     ):
         with pytest.raises(InputError, match=r"model\.allow_pickle is true") as wrong:
@@ -156,7 +165,7 @@ def test_loading_refuses_pickles_itself(tiny: Path, pickled: Path) -> None:
         assert wrong.value.key == key
     model = Model(id=str(tiny))
     with pytest.raises(InputError, match=r"model\.allow_pickle is true"):
-        load_denoiser(ModelRef(id=str(pickled / "image")), load_pipeline(model), model)
+        load_denoiser(image, load_pipeline(model), model)
 
 
 def test_pickles_that_are_allowed(pickled: Path, parts: Path) -> None:

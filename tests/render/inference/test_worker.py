@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import AsymmetricAutoencoderKL
 from w2sd_video.pipelines.catalog import MODULES
 
 from w2sd_video.render.errors import InputError
@@ -54,11 +55,20 @@ def test_a_family(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(batches(jobs)) == (len(jobs) if alone or count == 1 else len(jobs) // 2)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("no room"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        MemoryError("Unable to allocate 1.00 EiB for an array"),
+    ],
+    ids=["device", "torch", "numpy"],
+)
 def test_out_of_memory_is_tried_once_more_with_less(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipe = tiny.FAMILIES["AnimateDiffPipeline"].make()
-    forward, left = pipe.unet.forward, [torch.OutOfMemoryError("no room")]
+    forward, left = pipe.unet.forward, [error]
 
     def failing(*args: Any, **kwargs: Any) -> Any:
         if left:
@@ -79,11 +89,64 @@ def test_out_of_memory_is_tried_once_more_with_less(
     again = work.render(batch, lambda step: None)  # the plan that worked stays
     assert [clip.cost.plan for clip in again] == [clip.cost.plan for clip in clips]
     assert not any(clip.warnings for clip in again)
-    left.extend([torch.OutOfMemoryError("no room")] * 2)
-    with pytest.raises((torch.OutOfMemoryError, MemoryError)):
+    left.extend([error] * 2)
+    with pytest.raises((type(error), MemoryError)):
         work.render(batch, lambda step: None)
     left.clear()
     work.render(batch, lambda step: None)  # there is room again
+
+
+def test_a_vae_decodes_as_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In tiles or slices for one clip, and not for the next."""
+    pipe = tiny.FAMILIES["StableDiffusionPipeline"].make()
+    monkeypatch.setattr(worker, "load_pipeline", lambda model: pipe)
+    work = Worker()
+    for tiling, slicing in ((True, False), (False, True), (False, False)):
+        settings = families.settings("StableDiffusionPipeline", tmp_path)
+        settings["memory"] |= {"vae_tiling": tiling, "vae_slicing": slicing}
+        job = families.jobs("StableDiffusionPipeline", settings, baseline=False)[0]
+        work._configure(work._load(job.config.model), job.config)
+        assert (pipe.vae.use_tiling, pipe.vae.use_slicing) == (tiling, slicing)
+
+
+@pytest.mark.parametrize("what", ["tiling", "slicing"])
+def test_a_vae_that_cannot_is_named(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tiny.FAMILIES["StableDiffusionPipeline"].make()
+    pipe.vae = AsymmetricAutoencoderKL()  # has the methods, which raise NotImplementedError
+    monkeypatch.setattr(worker, "load_pipeline", lambda model: pipe)
+    work = Worker()
+    for wanted in (False, True):
+        settings = families.settings("StableDiffusionPipeline", tmp_path)
+        settings["memory"] |= {f"vae_{what}": wanted}
+        config = families.jobs("StableDiffusionPipeline", settings, baseline=False)[0].config
+        work._load(config.model)
+        if not wanted:
+            work._configure(pipe, config)
+            continue
+        with pytest.raises(InputError, match=f"AsymmetricAutoencoderKL has no {what}") as error:
+            work._configure(pipe, config)
+        assert error.value.key == f"memory.vae_{what}"
+
+
+def test_a_plan_with_pieces_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipe = tiny.FAMILIES["StableDiffusionPipeline"].make()
+    monkeypatch.setattr(worker, "load_pipeline", lambda model: pipe)
+    work = Worker()
+    told = []
+    for attention in ("off", 16, 8):
+        settings = families.settings("StableDiffusionPipeline", tmp_path)
+        settings["memory"] |= {"attention": attention}
+        for job in families.jobs("StableDiffusionPipeline", settings):  # a clip and its twin
+            work._configure(work._load(job.config.model), job.config)
+            work._make_fit(pipe, None, [job])
+        told.append([r.message for r in caplog.records if r.levelname == "WARNING"])
+        caplog.clear()
+    assert [len(messages) for messages in told] == [0, 1, 1]
+    assert "attention in pieces of 16 MiB" in told[1][0]
 
 
 def test_a_prompt_is_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

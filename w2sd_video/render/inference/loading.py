@@ -122,6 +122,8 @@ def _parts(model: Model, cls: Any) -> dict[str, Any]:
 
 
 def _put_ip_adapter(pipe: Any, adapter: IPAdapter, model: Model) -> None:
+    if not model.allow_pickle and not adapter.weight_name.endswith(".safetensors"):
+        raise OSError(f"{adapter.weight_name} is no safetensors file")  # diffusers would load it
     if getattr(pipe, "image_encoder", None) is None:
         # Loaded here, as load_ip_adapter() would take a pickle.
         encoder = CLIPVisionModelWithProjection.from_pretrained(

@@ -72,6 +72,7 @@ class Worker:
         self._encodings = Encodings()  # of the model that is loaded
         self._compiled = Compiled()
         self._fitting: set[tuple[str, int]] = set()  # batches that the plan in force is for
+        self._told = ""  # the plan that was spoken of last
 
     def render(self, batch: list[Job], on_step: Callable[[Step], None]) -> list[Clip]:
         """Denoise and decode jobs that differ in prompt or class, name and seed only.
@@ -97,7 +98,7 @@ class Worker:
         start = time.perf_counter()
         try:
             sampled = self._sample(pipe, reflection, batch, on_step)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not _is_out_of_memory(error):
                 raise
             sampled = None
@@ -183,8 +184,10 @@ class Worker:
             raise InputError(str(error), key="memory") from None
         if plan != before:
             self._fitting.clear()
-            if config.model.compile and not plan.whole:
-                log.warning("not compiled, since the plan is %s", plan)
+            if str(plan) != self._told and not plan.whole:
+                not_compiled = ", so the model is not compiled" if config.model.compile else ""
+                log.warning("the plan is %s%s", plan, not_compiled)
+            self._told = str(plan)
         self._fitting.add(key)
 
     def _to_compile(self, pipe: Any, reflection: Reflection | None, model: Model) -> list[Any]:
@@ -198,7 +201,7 @@ class Worker:
         key = model_key(model)
         if key != self._key:
             self._fit.release()
-            self._key, self._pipe, self._denoisers = None, None, {}
+            self._key, self._pipe, self._denoisers, self._told = None, None, {}, ""
             self._fitting.clear()
             self._fit, self._encodings = Fit(self.device, self._share), Encodings()
             self._compiled = Compiled()
@@ -215,10 +218,8 @@ class Worker:
         if guider := self._stock.get("guider"):
             scale = config.guidance_scale
             pipe.guider = guider if scale is None else guider.new(guidance_scale=scale)
-        if hasattr(pipe.vae, "enable_tiling"):
-            (pipe.vae.enable_tiling if config.memory.vae_tiling else pipe.vae.disable_tiling)()
-        elif config.memory.vae_tiling:
-            raise InputError(f"{type(pipe.vae).__name__} can't tile", key="memory.vae_tiling")
+        _set(pipe.vae, "tiling", config.memory.vae_tiling)
+        _set(pipe.vae, "slicing", config.memory.vae_slicing)
 
     def _check_kind(self, pipe: Any, job: Job) -> None:
         """See that the files planned for the job are what the pipeline makes."""
@@ -258,8 +259,18 @@ def _text_encoders(pipe: Any) -> list[Any]:
     return [part for part in found if part is not None]
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def _set(vae: Any, what: str, wanted: bool) -> None:
+    """Have a VAE decode in tiles or slices, or not."""
+    if hasattr(vae, f"use_{what}"):  # diffusers' own have the methods even if they can't
+        getattr(vae, f"{'enable' if wanted else 'disable'}_{what}")()
+    elif wanted:
+        raise InputError(f"{type(vae).__name__} has no {what}", key=f"memory.vae_{what}")
+
+
+def _is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether the device or the host has too little; torch says the latter in words only."""
+    known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return known or "can't allocate memory" in str(error)
 
 
 @contextmanager

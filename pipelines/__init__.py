@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .families import as_reflecting, reflect
     from .flux import FluxW2SDPipeline
     from .hunyuan_video import (
+        HunyuanSkyreelsImageToVideoW2SDPipeline,
         HunyuanVideoImageToVideoW2SDPipeline,
         HunyuanVideoW2SDPipeline,
     )

@@ -24,7 +24,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "ltx": ("LTXPipeline", "LTXImageToVideoPipeline"),
     "ltx2": ("LTX2Pipeline", "LTX2ImageToVideoPipeline"),
     "wan": ("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline"),
-    "hunyuan_video": ("HunyuanVideoPipeline", "HunyuanVideoImageToVideoPipeline"),
+    "hunyuan_video": (
+        "HunyuanVideoPipeline",
+        "HunyuanVideoImageToVideoPipeline",
+        "HunyuanSkyreelsImageToVideoPipeline",
+    ),
     "hunyuan_video15": ("HunyuanVideo15Pipeline", "HunyuanVideo15ImageToVideoPipeline"),
     "mochi": ("MochiPipeline",),
     "sana": ("SanaPipeline", "SanaVideoPipeline", "SanaImageToVideoPipeline"),
@@ -51,6 +55,7 @@ CLASSES = {reflecting_name(stock): module for stock, module in MODULES.items()}
 # What a cost depends on; the families' own files say the same (``Family.halves``, ``.direct``).
 GUIDANCE_IS_AN_INPUT = {
     "FluxPipeline",
+    "HunyuanSkyreelsImageToVideoPipeline",
     "HunyuanVideoPipeline",
     "HunyuanVideoImageToVideoPipeline",
 }

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from diffusers import HunyuanVideoImageToVideoPipeline, HunyuanVideoPipeline
+from diffusers import (
+    HunyuanSkyreelsImageToVideoPipeline,
+    HunyuanVideoImageToVideoPipeline,
+    HunyuanVideoPipeline,
+)
 
 from ..core.family import Family, Guidance, Layout
 from ..core.pipeline import ReflectionMixin
@@ -24,3 +28,9 @@ class HunyuanVideoImageToVideoW2SDPipeline(ReflectionMixin, HunyuanVideoImageToV
     """``HunyuanVideoImageToVideoPipeline`` with ``reflection=``."""
 
     family = replace(FAMILY, direct=False)  # the first frame may be given
+
+
+class HunyuanSkyreelsImageToVideoW2SDPipeline(ReflectionMixin, HunyuanSkyreelsImageToVideoPipeline):
+    """``HunyuanSkyreelsImageToVideoPipeline`` with ``reflection=``."""
+
+    family = FAMILY

@@ -16,6 +16,7 @@ last modulation has scale before shift.
 
 from __future__ import annotations
 
+import argparse
 import math
 import pickle
 import re
@@ -85,7 +86,8 @@ def convert(source: Path, target: Path, allow_pickle: bool = False) -> None:
     Args:
         source: a ``.safetensors`` file, or a pickle (``.pt``) if that is allowed.
         target: the folder, with config and safetensors.
-        allow_pickle: load pickles too; tensors only (``torch.load(weights_only=True)``).
+        allow_pickle: load pickles too; nothing but tensors and the arguments of a training
+            (``torch.load(weights_only=True)``).
 
     Raises:
         UnsupportedCheckpoint: naming the tensor that is missing, unknown or of a wrong shape.
@@ -107,10 +109,12 @@ def read(source: Path, allow_pickle: bool = False) -> dict[str, Tensor]:
             f"convert it to safetensors elsewhere"
         )
     try:
-        state: Any = torch.load(source, map_location="cpu", weights_only=True)
+        # The published training script saves its arguments beside the tensors.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            state: Any = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UnsupportedCheckpoint(
-            f"{source.name} is not a pickle of tensors alone, and no other is loaded"
+            f"{source.name} is not a pickle of tensors and arguments alone, and no other is loaded"
         ) from error
     for wrapper in ("ema", "model"):
         if isinstance(state, dict) and wrapper in state:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import re
 import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import diffusers
 import pytest
@@ -16,7 +20,7 @@ from w2sd_video.pipelines import (
 from w2sd_video import Reflection, Side, reflect
 
 from .. import tiny
-from .animatediff import GUIDANCE, frames, state_of
+from .animatediff import GUIDANCE, add_lora, frames, state_of
 
 
 @pytest.mark.parametrize(
@@ -72,10 +76,168 @@ def test_skip_layer_guidance_is_refused() -> None:
         family.run(pipe, skip_guidance_layers=[0], reflection=Reflection(weak=GUIDANCE))
 
 
-def test_an_unknown_pipeline_is_refused() -> None:
-    unknown = diffusers.DDPMPipeline(unet=tiny.unet(), scheduler=diffusers.DDPMScheduler())
-    with pytest.raises(UnsupportedSide, match="DDPMPipeline cannot reflect; pipelines that can"):
-        reflect(unknown, None)
+def fused(pipe: Any) -> None:
+    add_lora(pipe.unet)
+    pipe.unet.fuse_lora()
+
+
+def guided_by(**options: Any) -> Callable[[Any], None]:
+    return lambda pipe: setattr(pipe, "guider", diffusers.ClassifierFreeGuidance(**options))
+
+
+def one_block() -> diffusers.UNet2DConditionModel:
+    return diffusers.UNet2DConditionModel(
+        block_out_channels=(8,),
+        down_block_types=("DownBlock2D",),
+        up_block_types=("UpBlock2D",),
+        norm_num_groups=4,
+        cross_attention_dim=16,
+    )
+
+
+VIDEO = "AnimateDiffVideoToVideoPipeline"
+TERMS = "LTX2Pipeline-all"  # guidance by further calls is on
+
+
+# A tiny pipeline, what is done to it, the call, the weak side, and the sentence.
+@pytest.mark.parametrize(
+    ("key", "prepare", "call", "weak", "message"),
+    [
+        (
+            VIDEO,
+            lambda pipe: pipe.enable_free_init(),
+            {},
+            GUIDANCE,
+            "FreeInit cannot reflect from a given video .* call pipe.disable_free_init()",
+        ),
+        *(
+            (VIDEO, None, call, GUIDANCE, f"{next(iter(call))}= together with strength= cannot")
+            for call in (
+                {"timesteps": [900, 500]},
+                {"sigmas": [9.0, 1.0]},
+                {"enforce_inference_steps": True},
+            )
+        ),
+        ("FluxPipeline-schnell", None, {}, GUIDANCE, "the one in this Flux.* takes none; let the"),
+        (
+            "HunyuanVideoImageToVideoPipeline",
+            None,
+            {},
+            GUIDANCE,
+            r"weak\.guidance_scale is the guidance that a model takes as an input, and the one in",
+        ),
+        (
+            "StableDiffusionPipeline",
+            None,
+            {},
+            Side(ip_adapter_scale=0.0),
+            r"no IP-Adapter in the denoiser \(unet\); load one with pipe.load_ip_adapter",
+        ),
+        (
+            "DiTPipeline",
+            None,
+            {},
+            Side(experts="worst"),
+            r"the denoiser \(transformer\) is no mixture of experts: it has no top-k gate",
+        ),
+        (
+            "AnimateDiffPipeline",
+            fused,
+            {},
+            Side(adapters={"art": 0.5}),
+            r"LoRA weights are fused into the model.*; call pipe\.unfuse_lora\(\) first",
+        ),
+        (
+            "AnimateDiffPipeline",
+            None,
+            {},
+            Side(denoiser=one_block()),
+            r"the side's UNet has blocks \['DownBlock2D'\], which do not match the pipeline's",
+        ),
+        (
+            "HunyuanVideo15Pipeline",
+            lambda pipe: setattr(pipe, "guider", diffusers.AdaptiveProjectedGuidance()),
+            {},
+            GUIDANCE,
+            "knows the guider ClassifierFreeGuidance .*, not AdaptiveProjectedGuidance; pass one",
+        ),
+        (
+            "HunyuanVideo15Pipeline",
+            guided_by(use_original_formulation=True),
+            {},
+            GUIDANCE,
+            "with diffusers' own formula, not ClassifierFreeGuidance; pass one as pipe.guider",
+        ),
+        (
+            "HunyuanVideo15Pipeline",
+            guided_by(start=0.2),
+            {},
+            GUIDANCE,
+            r"starts late or stops early cannot reflect; use ClassifierFreeGuidance\(start=0.0",
+        ),
+        (TERMS, None, {}, Side(guidance_scale=2.0), "guidance_scale can be 1 only; pass stg_scale"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    key: str,
+    prepare: Callable[[Any], None] | None,
+    call: dict[str, Any],
+    weak: Side,
+    message: str,
+) -> None:
+    family = tiny.FAMILIES[key]
+    pipe = as_reflecting(family.make())
+    if prepare is not None:
+        prepare(pipe)
+    with pytest.raises(UnsupportedSide, match=message):
+        family.run(pipe, reflection=Reflection(weak=weak), **call)
+
+
+@pytest.mark.parametrize(
+    ("key", "call", "message"),
+    [
+        (TERMS, {"audio_guidance_scale": 3.0}, "mode='implicit' cannot take a pair in guidance"),
+        (
+            "LTX2Pipeline",
+            {"audio_guidance_scale": 5.0},
+            "guidance_scale and audio_guidance_scale differ; name the guidance_scale of both",
+        ),
+    ],
+)
+def test_pairs_that_one_call_cannot_yield(key: str, call: dict[str, Any], message: str) -> None:
+    family = tiny.FAMILIES[key]
+    reflection = Reflection(strong=Side(), weak=GUIDANCE, mode="implicit")
+    with pytest.raises(UnsupportedSide, match=message):
+        family.run(as_reflecting(family.make()), reflection=reflection, **call)
+
+
+def test_a_pipeline_makes_one_call_at_a_time(pipe: object) -> None:
+    def again(*_: object) -> dict[str, object]:
+        frames(pipe)
+        return {}
+
+    with pytest.raises(RuntimeError, match="in a call already; use one pipeline a thread"):
+        frames(pipe, reflection=Reflection(weak=GUIDANCE), callback_on_step_end=again)
+    assert frames(pipe).isfinite().all()
+
+
+def unsupported() -> list[str]:
+    """The pipelines that docs/families.md says are not supported."""
+    text = (Path(__file__).parents[2] / "docs" / "families.md").read_text("utf-8")
+    section = text.split("## Not supported\n")[1].split("\n## ")[0]
+    return re.findall(r"`(\w+Pipeline)`", section)
+
+
+@pytest.mark.parametrize("name", ["DDPMPipeline", *unsupported()])
+def test_an_unknown_pipeline_is_refused(name: str) -> None:
+    cls = getattr(diffusers, name)
+    for enter in (as_reflecting, lambda pipe: reflect(pipe, None)):
+        with pytest.raises(UnsupportedSide, match=f"^{name} cannot reflect; pipelines that can"):
+            enter(object.__new__(cls))
+
+
+def test_the_unsupported_pipelines_are_listed() -> None:
+    assert {"HunyuanVideoFramepackPipeline", "LTXConditionPipeline"} <= set(unsupported())
 
 
 def test_no_warning_from_our_side(pipe: object) -> None:

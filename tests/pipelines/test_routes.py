@@ -70,6 +70,27 @@ def test_a_loaded_pipeline_keeps_adapters_free_noise_offload_and_dtypes() -> Non
     assert torch.equal(frames(pipe, num_frames=4), expected)
 
 
+def test_a_loaded_pipeline_keeps_the_hooks_of_model_offload() -> None:
+    pipe = tiny.animatediff()
+    expected = frames(tiny.animatediff(AnimateDiffW2SDPipeline), reflection=WEAK)
+    pipe.enable_model_cpu_offload(device="cpu")
+    hooks = {name: pipe.components[name]._hf_hook for name in ("text_encoder", "unet", "vae")}
+    loaded: list[object] = []
+    hooks["unet"].pre_forward = _told(hooks["unet"].pre_forward, loaded)
+    assert as_reflecting(pipe) is pipe
+    assert {name: pipe.components[name]._hf_hook for name in hooks} == hooks
+    assert torch.equal(frames(pipe, reflection=WEAK), expected)
+    assert len(loaded) == 3 * 4  # denoiser calls
+
+
+def _told(function: Any, calls: list[object]) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        calls.append(function)
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
 def test_turning_twice_is_turning_once() -> None:
     pipe = as_reflecting(as_reflecting(tiny.animatediff()))
     assert type(pipe) is AnimateDiffW2SDPipeline

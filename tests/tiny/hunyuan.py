@@ -8,6 +8,7 @@ from diffusers import (
     AutoencoderKLHunyuanVideo,
     AutoencoderKLHunyuanVideo15,
     ClassifierFreeGuidance,
+    HunyuanSkyreelsImageToVideoPipeline,
     HunyuanVideo15ImageToVideoPipeline,
     HunyuanVideo15Pipeline,
     HunyuanVideo15Transformer3DModel,
@@ -46,7 +47,7 @@ from .parts import (
 )
 
 
-def _hunyuan(image: str | None = None) -> dict[str, Any]:
+def _hunyuan(channels: int = 4, image: str | None = None) -> dict[str, Any]:
     """Latents of 4 channels; ``image`` is how a first frame comes in."""
     return {
         "tokenizer": letters(),
@@ -54,7 +55,7 @@ def _hunyuan(image: str | None = None) -> dict[str, Any]:
         "tokenizer_2": clip_tokenizer(),
         "text_encoder_2": clip(length=77),
         "transformer": HunyuanVideoTransformer3DModel(
-            in_channels=4 + 4 + 1 if image == "latent_concat" else 4,
+            in_channels=channels,
             out_channels=4,
             num_attention_heads=2,
             attention_head_dim=10,
@@ -88,7 +89,7 @@ def _hunyuan_image(kind: str) -> dict[str, Any]:
         pad_token_id=0,
     )
     return {
-        **_hunyuan(kind),
+        **_hunyuan(4 + 4 + 1 if kind == "latent_concat" else 4, kind),
         "text_encoder": LlavaForConditionalGeneration(config),
         "image_processor": CLIPImageProcessor(size=VISION_SIZE, crop_size=VISION_SIZE),
     }
@@ -190,6 +191,15 @@ FAMILIES = {
         lambda: _hunyuan_image("token_replace"),
         _hunyuan_image_call,
         negative_prompt=None,
+    ),
+    "HunyuanSkyreelsImageToVideoPipeline": Tiny(
+        HunyuanSkyreelsImageToVideoPipeline,
+        lambda: _hunyuan(4 + 4),
+        lambda batch: {
+            **_hunyuan_call(batch),
+            "image": [picture(16)] * batch,
+            "true_cfg_scale": 6.0,
+        },
     ),
     "HunyuanVideo15Pipeline": Tiny(
         HunyuanVideo15Pipeline,

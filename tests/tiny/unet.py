@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -190,25 +191,16 @@ def _from_video(batch: int) -> dict[str, Any]:
     return {**_size(batch), "video": video if batch == 1 else [video] * batch}
 
 
-def _with_image(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {**arguments, "ip_adapter_image_embeds": [image_embeds(2)]}
+def _with_ip_adapter(family: Tiny) -> Tiny:
+    def arguments(batch: int) -> dict[str, Any]:
+        return {**family.arguments(batch), "ip_adapter_image_embeds": [image_embeds(2)]}
+
+    return replace(family, arguments=arguments, finish=_load_ip_adapter)
 
 
-FAMILIES = {
+PLAIN = {
     "AnimateDiffPipeline": Tiny(AnimateDiffPipeline, _video, _clip),
-    "AnimateDiffPipeline-ip": Tiny(
-        AnimateDiffPipeline,
-        _video,
-        lambda batch: _with_image(_clip(batch)),
-        finish=_load_ip_adapter,
-    ),
     "AnimateDiffSDXLPipeline": Tiny(AnimateDiffSDXLPipeline, _xl_video, _clip),
-    "AnimateDiffSDXLPipeline-ip": Tiny(
-        AnimateDiffSDXLPipeline,
-        _xl_video,
-        lambda batch: _with_image(_clip(batch)),
-        finish=_load_ip_adapter,
-    ),
     "AnimateDiffControlNetPipeline": Tiny(
         AnimateDiffControlNetPipeline,
         lambda: _with_controlnet(_video()),
@@ -228,38 +220,22 @@ FAMILIES = {
         batches=False,
     ),
     "StableDiffusionPipeline": Tiny(StableDiffusionPipeline, _image, _size, "images"),
-    "StableDiffusionPipeline-ip": Tiny(
-        StableDiffusionPipeline,
-        _image,
-        lambda batch: _with_image(_size(batch)),
-        "images",
-        finish=_load_ip_adapter,
-    ),
     "StableDiffusionControlNetPipeline": Tiny(
         StableDiffusionControlNetPipeline,
         lambda: _with_controlnet(_image()),
         _controlled_image,
         "images",
     ),
-    "StableDiffusionControlNetPipeline-ip": Tiny(
-        StableDiffusionControlNetPipeline,
-        lambda: _with_controlnet(_image()),
-        lambda batch: _with_image(_controlled_image(batch)),
-        "images",
-        finish=_load_ip_adapter,
-    ),
     "StableDiffusionXLPipeline": Tiny(StableDiffusionXLPipeline, _xl_image, _size, "images"),
-    "StableDiffusionXLPipeline-ip": Tiny(
-        StableDiffusionXLPipeline,
-        _xl_image,
-        lambda batch: _with_image(_size(batch)),
-        "images",
-        finish=_load_ip_adapter,
-    ),
     "StableDiffusionXLControlNetPipeline": Tiny(
         StableDiffusionXLControlNetPipeline,
         lambda: {**_xl_image(), "controlnet": controlnet(width=2 * WIDTH, **XL)},
         _controlled_image,
         "images",
     ),
+}
+FAMILIES = {
+    key: family
+    for name, plain in PLAIN.items()
+    for key, family in ((name, plain), (f"{name}-ip", _with_ip_adapter(plain)))
 }

@@ -158,7 +158,10 @@ def test_an_unknown_width_is_refused() -> None:
 def test_files(tmp_path: Path) -> None:
     state = small()
     save_file(state, tmp_path / "moe.safetensors")
-    torch.save({"ema": state, "model": {}}, tmp_path / "moe.pt")
+    torch.save(
+        {"model": {}, "ema": state, "opt": {"state": {}}, "args": argparse.Namespace(model="S")},
+        tmp_path / "moe.pt",
+    )
     convert(tmp_path / "moe.safetensors", tmp_path / "a")
     with pytest.raises(UnsupportedCheckpoint, match=r"moe.pt is a pickle; pass allow_pickle=True"):
         convert(tmp_path / "moe.pt", tmp_path / "b")
@@ -172,9 +175,9 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_pickles_of_more_than_tensors_are_refused(tmp_path: Path) -> None:
-    torch.save({"ema": small(), "args": argparse.Namespace()}, tmp_path / "train.pt")
+    torch.save({"ema": small(), "args": Path("results")}, tmp_path / "train.pt")
     torch.save({"ema": [1, 2]}, tmp_path / "list.pt")
-    with pytest.raises(UnsupportedCheckpoint, match=r"train.pt is not a pickle of tensors alone"):
+    with pytest.raises(UnsupportedCheckpoint, match=r"train.pt is not a pickle of tensors and arg"):
         convert(tmp_path / "train.pt", tmp_path / "x", allow_pickle=True)
     with pytest.raises(UnsupportedCheckpoint, match=r"list.pt does not hold tensors by name"):
         convert(tmp_path / "list.pt", tmp_path / "x", allow_pickle=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import ray
 from ray.cluster_utils import Cluster as Nodes
@@ -17,9 +19,11 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs.events import Result, Step
 from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.reporting.headway import Headway
 from w2sd_video.render.run import run
 
 from .listed import listed, pixels
+from .program import workers
 
 pytestmark = pytest.mark.slow
 
@@ -36,27 +40,48 @@ def nodes() -> Iterator[Any]:
 
 
 def test_nodes_come_and_go(nodes: Any, tiny: Path, tmp_path: Path, here: dict[str, bytes]) -> None:
-    """One joins after the first clip and is used; the other is killed while it renders."""
+    """One joins late and is used; the other dies while it holds a clip, which is rendered again.
+
+    Its worker is held in the middle of the first clip, so that it can't be through before.
+    """
     first = next(node for node in nodes.list_all_nodes() if node is not nodes.head_node)
     jobs = listed(tiny)
+    headway = Headway(jobs)
     results: list[Result] = []
-    joined = killed = False
+    held: str | None = None
+    together = 0
+    deadline = time.monotonic() + 300
 
     def on_step(step: Step) -> None:
-        nonlocal joined, killed
-        if not joined:
+        nonlocal held, together, deadline
+        headway.step(step)
+        together = max(together, len(headway.under_way))
+        if held is None:
+            (worker,) = workers(psutil.Process())
+            worker.suspend()
+            held = step.jobs[0].name
+            deadline = time.monotonic() + 300
             nodes.add_node(num_cpus=1)
-            joined = True
-        elif not killed and len(results) == 2 and step.done == 1:
+
+    def on_result(result: Result) -> None:
+        results.append(result)
+        headway.result(result)
+        if len(results) == 1:
             nodes.remove_node(first, allow_graceful=False)
-            killed = True
+
+    def check() -> None:
+        assert time.monotonic() < deadline, "nobody takes the place of the held worker"
 
     with open_folder(tmp_path) as ledger:
-        run(jobs, tmp_path, ledger, on_step, results.append, Cluster())
+        run(jobs, tmp_path, ledger, on_step, on_result, Cluster(), check)
         rows = list(ledger.rows())
-    assert killed
     assert pixels(tmp_path) == here
     assert {row["state"] for row in rows} == {"done"}
+    assert {row["name"]: row["attempts"] for row in rows} == {
+        job.name: 1 + (job.name == held) for job in jobs
+    }
+    assert together == 2  # workers' progress is one
+    assert headway.share == 1.0
     assert sorted(result.job.name for result in results) == sorted(job.name for job in jobs)
     assert not list(tmp_path.glob(".*.part"))
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-import yaml
 
 from w2sd_video.render.engines.processes import Processes
 from w2sd_video.render.errors import InputError
@@ -23,10 +18,7 @@ from w2sd_video.render.record.ledger import Ledger
 from w2sd_video.render.run import run
 
 from .listed import PROMPTS, listed, pixels
-
-
-def workers() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+from .program import wait_for, workers
 
 
 def test_the_clips_are_the_same(tiny: Path, tmp_path: Path, here: dict[str, bytes]) -> None:
@@ -37,7 +29,7 @@ def test_the_clips_are_the_same(tiny: Path, tmp_path: Path, here: dict[str, byte
     def press(step: Step) -> None:
         """A terminal sends Ctrl-C to every process; workers leave it to the one that leads."""
         steps.append(step)
-        for worker in workers() if len(steps) == 4 else ():
+        for worker in workers(psutil.Process()) if len(steps) == 4 else ():
             os.kill(worker.pid, signal.SIGINT)
 
     with open_folder(tmp_path) as ledger:
@@ -48,7 +40,7 @@ def test_the_clips_are_the_same(tiny: Path, tmp_path: Path, here: dict[str, byte
     assert all(row["state"] == "done" and row["attempts"] == 1 for row in rows)
     assert all(row["evaluations"] == job.cost for row, job in zip(rows, jobs, strict=True))
     assert {step.jobs[0].id for step in steps} == {job.id for job in jobs}
-    assert not workers()
+    assert not workers(psutil.Process())
 
 
 def test_a_dead_workers_clip_is_taken_up(
@@ -58,7 +50,7 @@ def test_a_dead_workers_clip_is_taken_up(
 
     def kill(step: Step) -> None:
         if step.done == 1 and not killed:
-            victim = workers()[0]  # whoever it is, it is rendering or about to
+            victim = workers(psutil.Process())[0]  # whoever it is, it is rendering or about to
             killed.append(victim.pid)
             victim.kill()
 
@@ -76,7 +68,7 @@ def test_a_dead_workers_clip_is_taken_up(
 def test_what_kills_every_worker_is_recorded(tiny: Path, tmp_path: Path) -> None:
     def kill(step: Step) -> None:
         if step.jobs[0].prompt == "blue" and step.done == 0:
-            workers()[0].kill()
+            workers(psutil.Process())[0].kill()
 
     results: list[Result] = []
     with open_folder(tmp_path) as ledger:
@@ -103,7 +95,7 @@ def test_it_ends_after_the_steps_under_way(tiny: Path, tmp_path: Path) -> None:
         states = {row["state"] for row in ledger.rows()}
     assert states == {"queued"}
     assert max(step.done for step in seen) < 30
-    assert not workers()
+    assert not workers(psutil.Process())
     assert not list((tmp_path / "clips").iterdir())
 
 
@@ -116,73 +108,45 @@ def test_bad_input_is_told_as_such(tiny: Path, tmp_path: Path) -> None:
         run(jobs, tmp_path, ledger, lambda step: None, lambda result: None, Processes(1))
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         assert {row["state"] for row in ledger.rows()} == {"queued"}
-    assert not workers()
+    assert not workers(psutil.Process())
 
 
-RENDER = """
-import sys
-from w2sd_video.cli import render_main
-if __name__ == "__main__":
-    sys.argv = ["render", *sys.argv[1:]]
-    render_main()
-"""
-
-
-@pytest.fixture
-def started(tiny: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Starts ``render`` as a program, with two workers and clips of so many steps."""
-    (tmp_path / "l.txt").write_text("\n".join(PROMPTS))
-    (tmp_path / "render.py").write_text(RENDER)
-
-    def start(steps: int) -> subprocess.Popen[str]:
-        config = listed(tiny, num_inference_steps=steps)[0].config
-        settings = config.model_dump(mode="json", exclude={"prompt", "seed", "name"})
-        (tmp_path / "c.yaml").write_text(yaml.safe_dump(settings))
-        ask = ["render.py", "l.txt", "-c", "c.yaml", "-o", "out", "--workers", "2", "--json"]
-        return subprocess.Popen(
-            [sys.executable, *ask], cwd=tmp_path, stdout=subprocess.PIPE, text=True
-        )
-
-    return start
-
-
-def wait_for(run: subprocess.Popen[str], event: str) -> dict[str, Any]:
-    assert run.stdout
-    for line in run.stdout:
-        told: dict[str, Any] = json.loads(line)
-        if told["event"] == event:
-            return told
-    raise AssertionError(f"no {event}")
-
-
-def test_a_second_ctrl_c_ends_it_at_once(started: Any, tmp_path: Path) -> None:
-    run = started(900)
+def test_a_second_ctrl_c_ends_it_at_once(
+    started: Callable[..., psutil.Popen], tmp_path: Path
+) -> None:
+    """Workers are held in the middle of a step: only the first press waits for them."""
+    run = started("--workers", "2", num_inference_steps=900)
     wait_for(run, "step")
-    children = psutil.Process(run.pid).children()
+    held = workers(run)
+    assert held
+    for worker in held:
+        worker.suspend()
     run.send_signal(signal.SIGINT)
     assert wait_for(run, "note")["message"].startswith("stopping after this step")
+    with pytest.raises(psutil.TimeoutExpired):
+        run.wait(1)
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=30)
+    run.communicate(timeout=20)
     assert run.returncode == 130
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(held, timeout=5)
     assert not alive
     with Ledger(tmp_path / "out" / "ledger.sqlite") as ledger:
         assert {row["state"] for row in ledger.rows()} == {"queued"}
 
 
 def test_a_killed_run_leaves_no_one_behind(
-    started: Any, tmp_path: Path, here: dict[str, bytes]
+    started: Callable[..., psutil.Popen], tmp_path: Path, here: dict[str, bytes]
 ) -> None:
     """And the next one goes on where it was."""
-    run = started(3)
+    run = started("--workers", "2")
     wait_for(run, "done")
-    children = psutil.Process(run.pid).children()
+    children = run.children()
     assert children
     run.kill()
     run.wait()
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
-    again = started(3)
+    again = started("--workers", "2")
     told = wait_for(again, "begin")
     assert told["skipped"] >= 1
     assert wait_for(again, "end")["failed"] == 0

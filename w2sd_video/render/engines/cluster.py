@@ -27,6 +27,7 @@ from .serving import Inbox, serve
 
 log = logging.getLogger(__name__)
 
+ANSWER = 10.0  # seconds that a cluster has to take a connection
 NO_ROOM = 20.0  # seconds without a worker, until it is said
 LISTEN = 1.0  # seconds that a worker waits for something to tell before it says: nothing
 
@@ -76,11 +77,12 @@ def _connected() -> Iterator[None]:
 
     ours = not ray.is_initialized()
     if ours:
+        _see_that_it_answers(os.environ.get("RAY_ADDRESS", ""))
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:  # of many kinds
             raise InputError(
-                f"no connection to the Ray cluster: {_why(error)}", "--engine"
+                f"no connection to the Ray cluster: {_why(error.__cause__ or error)}", "--engine"
             ) from None
     try:
         yield
@@ -89,6 +91,18 @@ def _connected() -> Iterator[None]:
     finally:
         if ours:
             ray.shutdown()
+
+
+def _see_that_it_answers(address: str) -> None:
+    """Ray itself would try for minutes, and tell a page about it."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdecimal():  # none is named, or as "auto" or "local"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
+    except (OSError, OverflowError) as error:
+        message = f"no Ray cluster at {address}, which RAY_ADDRESS names: {error}"
+        raise InputError(message, "--engine") from None
 
 
 @contextmanager
@@ -199,7 +213,7 @@ class _Crew:
             self._end(worker)
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     """The line that says something: the first, or below a trace the last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:

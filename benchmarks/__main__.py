@@ -50,7 +50,8 @@ BENCHMARKS = {
     "options": Benchmark(options.options, {"graph_breaks": 0, "recompiles": 0}),
     "throughput": Benchmark(
         throughput.throughput,
-        {"one_ratio": (1.5, inf), "one_psnr": (34, inf), "two_workers_psnr": (34, inf)},
+        {"one_ratio": (1.5, inf), "bfloat16_two_workers_ratio": (1.5, inf)}
+        | {f"{way}_psnr": (35, inf) for way in throughput.WAYS},
     ),
     "resume": Benchmark(
         resume.resume, {"first_seconds": 10, "again_seconds": 10, "held_mib": 1024}

@@ -19,7 +19,9 @@ from w2sd_video.render.errors import InputError
 SCHEMA_VERSION = 1
 SCHEMA = """
 CREATE TABLE scores (
-    clip    TEXT NOT NULL,   -- SHA-256 of the file; "set:" and that of all of them for a set
+    -- SHA-256 of the file; "set:" and that of all of them for a set; "left out:" and that of a
+    -- clip that VBench gives no value
+    clip    TEXT NOT NULL,
     metric  TEXT NOT NULL,   -- a VBench dimension, or another metric's name
     source  TEXT NOT NULL,   -- who says so, with its version: "vbench 0.1.5", "shapes 1"
     value   REAL NOT NULL,

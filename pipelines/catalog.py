@@ -53,11 +53,13 @@ def reflecting_name(stock: str) -> str:
 CLASSES = {reflecting_name(stock): module for stock, module in MODULES.items()}
 
 # What a cost depends on; the families' own files say the same (``Family.halves``, ``.direct``).
+# Of guidance that is a model's input, with the scale of classifier-free guidance beside it
+# (``true_cfg_scale``) that diffusers takes where none is given.
 GUIDANCE_IS_AN_INPUT = {
-    "FluxPipeline",
-    "HunyuanSkyreelsImageToVideoPipeline",
-    "HunyuanVideoPipeline",
-    "HunyuanVideoImageToVideoPipeline",
+    "FluxPipeline": 1.0,
+    "HunyuanSkyreelsImageToVideoPipeline": 6.0,
+    "HunyuanVideoPipeline": 1.0,
+    "HunyuanVideoImageToVideoPipeline": 1.0,
 }
 FIRST_FRAME_IS_GIVEN = {
     "HunyuanVideoImageToVideoPipeline",

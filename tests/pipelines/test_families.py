@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,9 @@ def test_the_catalog_says_what_the_families_say(subject: Subject) -> None:
     name = subject.tiny.stock.__name__
     assert (name not in catalog.GUIDANCE_IS_AN_INPUT) == subject.family.halves
     assert (name not in catalog.FIRST_FRAME_IS_GIVEN) == subject.family.direct
+    if (scale := catalog.GUIDANCE_IS_AN_INPUT.get(name)) is not None:
+        parameters = inspect.signature(subject.tiny.stock.__call__).parameters
+        assert scale == parameters["true_cfg_scale"].default
 
 
 def test_no_steps_is_bit_for_bit_stock(subject: Subject) -> None:
@@ -277,14 +281,27 @@ def test_save_and_load(subject: Subject, tmp_path: Path) -> None:
 # --- differences -------------------------------------------------------------------------
 
 
-def test_the_weak_stage_sees_every_difference(subject: Subject) -> None:
-    """Its output is what the stock pipeline set up that way gives, and no other."""
-    pipe = subject.tiny.make(subject.cls)
+def sees_every_difference(key: str, pipe: Any) -> None:
+    """The weak stage's output is what the stock pipeline set up that way gives, and no other."""
+    family = tiny.FAMILIES[key]
     differences.add_lora(pipe)
-    plain = stock_output(pipe, subject.tiny, differences.Case(Side()))
-    for name, case in cases(subject.key, subject.tiny, pipe).items():
-        expected = stock_output(pipe, subject.tiny, case)
-        got = weak_output(pipe, subject.tiny, case.side)
+    plain = stock_output(pipe, family, differences.Case(Side()))
+    for name, case in cases(key, family, pipe).items():
+        expected = stock_output(pipe, family, case)
+        got = weak_output(pipe, family, case.side)
         largest = expected.abs().max()
         assert (got - expected).abs().max() <= 2e-5 * largest, name
         assert (expected - plain).abs().max() >= 1e-4 * largest, name
+
+
+def test_the_weak_stage_sees_every_difference(subject: Subject) -> None:
+    sees_every_difference(subject.key, subject.tiny.make(subject.cls))
+
+
+@pytest.mark.parametrize("key", [key for key in tiny.FAMILIES if key.endswith("-2.2")])
+def test_so_does_that_of_a_second_transformer(key: str) -> None:
+    """All steps are below the boundary, so that the first transformer is never asked."""
+    pipe = tiny.FAMILIES[key].make(reflecting_class(tiny.FAMILIES[key].stock))
+    pipe.register_to_config(boundary_ratio=1.0)
+    pipe.transformer.forward = None
+    sees_every_difference(key, pipe)

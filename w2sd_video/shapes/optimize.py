@@ -61,8 +61,8 @@ class Team:
 
 def together(processes: int, work: Callable[..., None], *args: Any) -> None:
     """Have so many processes, of one thread each, do ``work(team, *args)``."""
-    hold_freed()
     if processes == 1:
+        hold_freed()
         work(Team(), *args)
         return
     with socket.socket() as probe:

@@ -73,8 +73,7 @@ def true_guidance(pipeline: str | None, config: Config) -> float | None:
     """
     if pipeline not in GUIDANCE_IS_AN_INPUT:
         return config.guidance_scale
-    default = 6.0 if pipeline == "HunyuanSkyreelsImageToVideoPipeline" else 1.0  # diffusers' own
-    scale = config.arguments.get("true_cfg_scale", default)
+    scale = config.arguments.get("true_cfg_scale", GUIDANCE_IS_AN_INPUT[pipeline])
     return float(scale) if config.negative_prompt is not None else 1.0
 
 

@@ -63,7 +63,10 @@ def _expected(jobs: list[Job], place: Place) -> Forecast | None:
 
 def _told(expected: Forecast) -> str:
     time, size = duration(expected.seconds), mebibytes(expected.size)
-    return f"about {time}, {size} of files, {mebibytes(expected.memory)} of memory"
+    memory = f"{mebibytes(expected.memory)} of memory a worker"
+    return f"about {time}, {size} of files, {memory}" + (
+        f"\nplan: {expected.plan}" if expected.plan else ""
+    )
 
 
 def _job(job: Job) -> dict[str, Any]:

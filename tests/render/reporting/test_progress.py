@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -51,6 +52,20 @@ def test_the_live_display_tells_it_all(jobs: list[Job], clock: list[float]) -> N
     assert overall.startswith("1/4, 0 evaluations, 1 failed")
     assert batch == "5/10, 1.00 s/step, 2 clips at once"
     assert "RuntimeError: [no] markup" in screen.file.getvalue()
+
+
+def test_events_tell_the_pace_and_what_failed(
+    jobs: list[Job], clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = progress.Events()
+    events.begin(Standing(jobs, Counter(new=4), 0, 0), Path("out"), None)
+    events.step(Step(jobs[:2], 0, 10, 0))
+    events.result(Result(jobs[2], error="no"))
+    clock[0] += 5
+    events.step(Step(jobs[:2], 5, 10, 20))
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    keys = ("event", "seconds_per_step", "finished", "failed", "evaluations")
+    assert [last[key] for key in keys] == ["step", 1.0, 1, 1, 20]
 
 
 def test_the_first_line_says_what_and_why(jobs: list[Job]) -> None:

@@ -28,7 +28,7 @@ def jobs() -> list[Job]:
 
 def ended(job: Job, denoise: float, load: float = 0.0, size: int = 100) -> Result:
     seconds = {"load": load, "encode": 0.5, "denoise": denoise, "decode": 1.0, "publish": 0.2}
-    return Result(job, Path("x.mp4"), size=size, cost=Cost(10, seconds, 7 if load else 5))
+    return Result(job, Path("x.mp4"), size=size, cost=Cost(10, seconds, 7 if load else 5, "whole"))
 
 
 def tally(place: Place, *results: Result) -> Tally:
@@ -43,7 +43,7 @@ def tally(place: Place, *results: Result) -> Tally:
 def test_a_pace_is_the_median_and_the_loading_what_it_was(jobs: list[Job]) -> None:
     took = [ended(jobs[0], denoise, load) for denoise, load in ((9.0, 4.0), (2.0, 2.0), (2.5, 0))]
     taken = tally(Place("local", 2), *took, Result(jobs[0], error="no"))
-    assert dict(taken.paces()) == {kind(jobs[0].settings): Pace(4.0, 0.2, 100, 7)}
+    assert dict(taken.paces()) == {kind(jobs[0].settings): Pace(4.0, 0.2, 100, 7, "whole")}
     assert list(taken.loading.values()) == [3.0]
 
 
@@ -80,7 +80,7 @@ def test_what_is_remembered(jobs: list[Job], tmp_path: Path) -> None:
     place = Place()
     Paces(tmp_path).put(tally(place, ended(jobs[0], 2.5, 3.0)), place)
     known = Paces(tmp_path)
-    assert known.get(reflected, place) == Pace(4.0, 0.2, 100, 7)
+    assert known.get(reflected, place) == Pace(4.0, 0.2, 100, 7, "whole")
     assert known.loading(plain, place) == 3.0  # the same model
     assert known.opening(place) == 2.0
     assert known.get(plain, place) is None
@@ -106,7 +106,7 @@ def test_a_cache_that_cannot_be_written_is_no_failure(jobs: list[Job], tmp_path:
     (tmp_path / "file").touch()
     paces = Paces(tmp_path / "file" / "folder")
     paces.put(tally(Place(), ended(jobs[0], 2.5)), Place())
-    assert paces.get(jobs[0].settings, Place()) == Pace(4.0, 0.2, 100, 5)
+    assert paces.get(jobs[0].settings, Place()) == Pace(4.0, 0.2, 100, 5, "whole")
 
 
 def test_the_sum(jobs: list[Job], tmp_path: Path) -> None:
@@ -116,10 +116,12 @@ def test_the_sum(jobs: list[Job], tmp_path: Path) -> None:
     assert forecast(jobs, paces, Place()) is None  # one kind is not known
     only = [job for job in jobs if job.kind == "reflected"]
     begin = 2.0 + 3.0
-    assert forecast(only, paces, Place()) == Forecast(pytest.approx(begin + 4 * 4 + 0.2), 400, 7)
+    assert forecast(only, paces, Place()) == Forecast(
+        pytest.approx(begin + 4 * 4 + 0.2), 400, 7, "whole"
+    )
     # Four clips on three workers are two rounds.
     three = forecast(only, paces, Place("local", 3))
-    assert three == Forecast(pytest.approx(begin + 2 * 4 + 0.2), 400, 7)
+    assert three == Forecast(pytest.approx(begin + 2 * 4 + 0.2), 400, 7, "whole")
     assert forecast(only, paces, Place("ray", 2)) is None
     assert forecast([], paces, Place()) is None
     paces.put(tally(Place(), ended(jobs[1], 0.5, size=90)), Place())
@@ -142,6 +144,7 @@ def test_the_time_is_taken_of_what_was_never_rendered(tiny: Path, tmp_path: Path
         assert min(pace.clip, pace.publish) > 0
         assert pace.size > 1000
         assert pace.memory > 2**20
+        assert pace.plan.startswith("all weights on the device")
     expected = forecast(jobs, paces, Place())
     assert expected
     assert paces.opening(Place()) > 0

@@ -162,6 +162,9 @@ class Events:
             step=step.done,
             steps=step.total,
             evaluations=step.evaluations,
+            seconds_per_step=self.headway.seconds_per_step,
+            finished=self.headway.finished,
+            failed=self.headway.failed,
             seconds_left=self.headway.left(),
         )
 

@@ -15,11 +15,19 @@ from w2sd_video.render.timing.paces import Pace, Paces
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run takes: seconds, and bytes of its files and of memory at the peak of a worker."""
+    """What a run takes.
+
+    Attributes:
+        seconds: until all is written.
+        size: of its files, in bytes.
+        memory: bytes at the peak of a worker.
+        plan: how what takes most memory is made to fit.
+    """
 
     seconds: float
     size: int
     memory: int
+    plan: str = ""
 
 
 def forecast(jobs: list[Job], paces: Paces, place: Place) -> Forecast | None:
@@ -43,11 +51,13 @@ def forecast(jobs: list[Job], paces: Paces, place: Place) -> Forecast | None:
     # What is written while the next is rendered costs time only where it takes the longer.
     rendering = sum(max(pace.clip, pace.publish) * count for pace, count in known)
     last = paces.get(given[-1][0].settings, place)
+    largest = max((pace for pace, _ in known), key=lambda pace: pace.memory)
     return Forecast(
         seconds=paces.opening(place)
         + sum(models.values())
         + rendering * rounds / len(given)
         + (last.publish * len(given[-1]) if last else 0.0),
         size=sum(pace.size * count for pace, count in known),
-        memory=max(pace.memory for pace, _ in known),
+        memory=largest.memory,
+        plan=largest.plan,
     )

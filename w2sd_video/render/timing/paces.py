@@ -40,12 +40,14 @@ class Pace:
         publish: writing its files and reading them back.
         size: of its files.
         memory: of a worker at the peak.
+        plan: how it was made to fit (see ``memory/plan.py``).
     """
 
     clip: float
     publish: float
     size: int
     memory: int
+    plan: str
 
 
 @lru_cache(maxsize=100_000)
@@ -163,5 +165,6 @@ class Tally:
                 publish=median(cost.seconds.get("publish", 0.0) for cost in costs),
                 size=round(median(result.size for result in results)),
                 memory=max(cost.peak_memory for cost in costs),
+                plan=costs[-1].plan,  # the one that was lean enough
             )
             yield name, pace

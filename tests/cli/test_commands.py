@@ -36,7 +36,7 @@ def test_dry_run_tells_the_cost_and_writes_nothing(here: Path, call: Call) -> No
     assert "6 clips, 180 evaluations; nothing was rendered" in outcome.out
     *_, memory, fits = outcome.out.splitlines()
     assert memory.endswith("of memory a worker")
-    assert fits.startswith("plan: all weights on the device (")
+    assert fits.startswith("plan: all weights on the device, ")
     assert [p.name for p in here.iterdir()] == ["ok.txt"]
 
 

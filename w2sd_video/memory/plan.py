@@ -60,7 +60,9 @@ class Plan:
             "model": "one model on the device at a time",
             "block": "weights on the device by blocks",
         }
-        parts = [f"{how[self.offload]} ({size(self.weights)})"]
+        parts = [how[self.offload]]
+        if self.weights:  # where host memory is the device, they are there already
+            parts[0] += f" ({size(self.weights)})"
         if self.attention is not None:
             parts.append(f"attention in pieces of {size(self.attention)}")
         beside = "unknown" if self.activations is None else size(self.activations)

@@ -144,7 +144,7 @@ def test_the_time_is_taken_of_what_was_never_rendered(tiny: Path, tmp_path: Path
         assert min(pace.clip, pace.publish) > 0
         assert pace.size > 1000
         assert pace.memory > 2**20
-        assert pace.plan.startswith("all weights on the device")
+        assert pace.plan.startswith("all weights on the device, ")
     expected = forecast(jobs, paces, Place())
     assert expected
     assert paces.opening(Place()) > 0

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +171,7 @@ class Ledger:
 
     def begin(self, place: str, clips: int, expected: Forecast | None) -> int:
         """Record that a run begins, and what it is going to take; returns its number."""
-        told = (None,) * 3 if expected is None else astuple(expected)
+        told = (None,) * 3 if expected is None else _sizes(expected)
         with self._transaction():
             row = self._db.execute(
                 "INSERT INTO runs (began, place, clips, expected_seconds, expected_size,"
@@ -188,7 +188,7 @@ class Ledger:
             self._db.execute(
                 "UPDATE runs SET rendered = ?, failed = ?, evaluations = ?, seconds = ?, size = ?,"
                 " memory = ? WHERE number = ?",
-                (rendered, failed, evaluations, *astuple(taken), number),
+                (rendered, failed, evaluations, *_sizes(taken), number),
             )
 
     def runs(self) -> list[dict[str, Any]]:
@@ -308,3 +308,8 @@ def _as_it_is(path: Path) -> tuple[int, int]:
     """Size and time of a file."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
+
+
+def _sizes(forecast: Forecast) -> tuple[float, int, int]:
+    """What has columns of its own."""
+    return forecast.seconds, forecast.size, forecast.memory

@@ -9,6 +9,7 @@ import time
 import torch
 
 from w2sd_video.render.versions import versions
+from w2sd_video.shapes.loss import has_bf16
 
 from . import load
 from .result import Made, Result
@@ -24,7 +25,8 @@ def measured(name: str, seed: int = 0, quick: bool = False) -> Result:
         seconds=time.perf_counter() - started,
         cpu_seconds=_cpu_seconds() - cpu,
         versions=versions(),
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
+        machine=f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads,"
+        f" {'with' if has_bf16('cpu') else 'without'} bfloat16",
     )
     warning = ["Made with `--quick`: far too small to show anything."] if quick else []
     return result.model_copy(update={"made": made, "remarks": [*warning, *result.remarks]})

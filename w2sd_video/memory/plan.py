@@ -110,10 +110,10 @@ def choose(
     if plan.bytes <= limit:
         return plan
     savers = needs.savers if needs.decode() == plan.activations else ()
-    less = [f"{key}: true" for key in savers] + ["a smaller size", "fewer frames"]
+    less = [*(f"{key}: true" for key in savers), "a smaller size", "fewer frames"]
     raise DoesNotFitError(
         f"needs {size(plan.bytes)}, and there are {size(limit)} ({plan}); "
-        f"less take {', '.join(less)} and memory.batch_size: 1"
+        f"less take {', '.join(less)} and smaller batches"
     )
 
 

@@ -90,7 +90,9 @@ def measure(
     development: Annotated[
         bool, typer.Option("--development", help="Other pairs, to choose settings on.")
     ] = False,
-    half: Annotated[bool, typer.Option("--bf16", help="Sample in bfloat16: faster.")] = False,
+    half: Annotated[
+        bool, typer.Option("--bf16", help="Sample in bfloat16, if the processor has it.")
+    ] = False,
 ) -> None:
     """Grade a shipped model on prompts and seeds that training never used."""
     import json

@@ -94,6 +94,7 @@ def fingerprint(kind: Kind) -> str:
     for file in sorted(files):
         if file.is_file():
             digest.update(file.name.encode() + file.read_bytes())
+    digest.update(f"bfloat16 {loss.has_bf16('cpu')}".encode())
     for library in ("torch", "diffusers", "transformers"):
         digest.update(f"{library} {version(library)}".encode())
     return digest.hexdigest()[:20]

@@ -23,7 +23,7 @@ from .ways import Way
 
 @dataclass(frozen=True)
 class Embedded:
-    """The embedded models, in bfloat16 where the layers allow.
+    """The embedded models, in bfloat16 where processor and layers allow.
 
     Attributes:
         fingerprint: of the models, for the rows' keys.

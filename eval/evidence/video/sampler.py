@@ -24,7 +24,7 @@ Clips = Wanted[Column, Pair]
 
 @dataclass(frozen=True)
 class Embedded:
-    """The embedded models, in bfloat16 where the layers allow.
+    """The embedded models, in bfloat16 where processor and layers allow.
 
     Attributes:
         fingerprint: of the models, for the rows' keys.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from diffusers import AsymmetricAutoencoderKL
 from w2sd_video.pipelines.catalog import MODULES
 
+from w2sd_video.memory.plan import DoesNotFitError
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.inference import worker
 from w2sd_video.render.inference.worker import Worker
@@ -182,3 +184,33 @@ def test_what_does_not_fit_is_said_before(tmp_path: Path, monkeypatch: pytest.Mo
         Worker().render(families.jobs("AnimateDiffPipeline", settings, 1)[:1], steps.append)
     assert error.value.key == "memory"
     assert not steps
+
+
+def test_a_batch_that_fits_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        worker, "load_pipeline", lambda model: tiny.FAMILIES["AnimateDiffPipeline"].make()
+    )
+
+    def refused(limit: int) -> str:
+        settings = families.settings("AnimateDiffPipeline", tmp_path, batch=2)
+        settings |= {"height": 128, "width": 128}
+        settings["memory"] |= {"limit": limit, "attention": "off"}
+        jobs = families.jobs("AnimateDiffPipeline", settings, 2, baseline=False)
+        with pytest.raises(InputError) as error:
+            Worker().render(jobs, lambda step: None)
+        return error.value.message
+
+    told = refused(1)
+    assert told.endswith("fewer frames and smaller batches")  # not even one clip fits
+    needed = re.match(r"needs (\d+) MiB", told)
+    assert needed
+    assert refused(int(needed[1]) * 3 // 4).endswith("; memory.batch_size: 1 fits")
+
+
+@pytest.mark.parametrize(("most", "fits"), [(5, 4), (4, 4), (3, 2), (1, 1), (0, 0)])
+def test_a_batch_that_fits_is_looked_for_by_halving(most: int, fits: int) -> None:
+    def planned(batch: list[Any]) -> Any:
+        if len(batch) > most:
+            raise DoesNotFitError
+
+    assert worker._fewer([None] * 8, planned) == fits

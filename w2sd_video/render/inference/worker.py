@@ -21,7 +21,7 @@ from w2sd_video.core.pipeline import Run
 from w2sd_video.memory.encodings import Encodings
 from w2sd_video.memory.fit import Fit
 from w2sd_video.memory.heap import hold_freed
-from w2sd_video.memory.plan import DoesNotFitError
+from w2sd_video.memory.plan import DoesNotFitError, Plan
 from w2sd_video.memory.tensors import MIB
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
 from w2sd_video.pipelines.families import reflecting_class
@@ -170,18 +170,24 @@ class Worker:
         if wish.attention != "auto":
             attention = None if wish.attention == "off" else wish.attention * MIB
         limit = None if wish.limit is None else wish.limit * MIB
-        arguments = calls.arguments(pipe, batch)
 
-        def call() -> None:
-            with self._encodings.used(_text_encoders(pipe)), reflect(pipe, reflection):
-                pipe(**arguments, output_type="np")
+        def planned(batch: list[Job]) -> Plan:
+            arguments = calls.arguments(pipe, batch)
+
+            def call() -> None:
+                with self._encodings.used(_text_encoders(pipe)), reflect(pipe, reflection):
+                    pipe(**arguments, output_type="np")
+
+            with _refusals():
+                return self._fit.prepare(pipe, sides, call, wish.offload, attention, limit)
 
         before = self._fit.plan
         try:
-            with _refusals():
-                plan = self._fit.prepare(pipe, sides, call, wish.offload, attention, limit)
+            plan = planned(batch)
         except DoesNotFitError as error:
-            raise InputError(str(error), key="memory") from None
+            fewer = _fewer(batch, planned)
+            fits = f"; memory.batch_size: {fewer} fits" if fewer else ""
+            raise InputError(f"{error}{fits}", key="memory") from None
         if plan != before:
             self._fitting.clear()
             if str(plan) != self._told and not plan.whole:
@@ -235,6 +241,18 @@ class Worker:
             self._fitting.clear()
             self._denoisers[reference] = load_denoiser(reference, self._pipe, model)
         return self._denoisers[reference]
+
+
+def _fewer(batch: list[Job], planned: Callable[[list[Job]], Plan]) -> int:
+    """How many clips at once fit where a batch does not, looked for by halving; 0: none."""
+    count = len(batch) // 2
+    while count:
+        try:
+            planned(batch[:count])
+            return count
+        except DoesNotFitError:
+            count //= 2
+    return 0
 
 
 def _guidance(run: Run, clips: int) -> list[float] | list[None]:

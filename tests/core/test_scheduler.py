@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Callable
 from itertools import pairwise
 
 import diffusers
@@ -33,6 +34,9 @@ SCHEDULERS = {
     "unipc-flow": lambda: diffusers.UniPCMultistepScheduler(
         use_flow_sigmas=True, prediction_type="flow_prediction"
     ),
+    "flow-inverted": lambda: diffusers.FlowMatchEulerDiscreteScheduler(invert_sigmas=True),
+    "cogvideox": lambda: diffusers.CogVideoXDDIMScheduler(prediction_type="v_prediction"),
+    "cogvideox-dpm": lambda: diffusers.CogVideoXDPMScheduler(prediction_type="v_prediction"),
 }
 
 
@@ -40,27 +44,56 @@ def model(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     return torch.tanh(x) * (0.5 + 0.1 * torch.sin(t.float() / 100))
 
 
-def loop(scheduler: object, *, forced_equal: bool = False, dtype: torch.dtype) -> torch.Tensor:
-    """A pipeline's loop. ``forced_equal``: the weak call returns what the strong one did."""
+Change = Callable[[Stage, torch.Tensor], torch.Tensor]
+
+
+def loop(
+    scheduler: object,
+    *,
+    dtype: torch.dtype,
+    change: Change = lambda stage, out: out,
+    remembered: list[torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """A pipeline's loop. ``change`` may give a stage another output.
+
+    What the scheduler keeps from one step for the next goes into ``remembered``.
+    """
     scheduler.set_timesteps(12)
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     x = (x * getattr(scheduler, "init_noise_sigma", 1.0)).to(dtype)
-    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
-    extra = {"generator": generator} if takes_generator else {}
-    kept = None
+    takes = inspect.signature(scheduler.step).parameters
+    extra = {"generator": generator} if "generator" in takes else {}
+    clean, before = None, None
     for t in scheduler.timesteps:
         scaled = x
         if hasattr(scheduler, "scale_model_input"):
             scaled = scheduler.scale_model_input(x, t)
-        out = model(scaled, t).to(dtype)
         call = getattr(scheduler, "current", None)
-        if call is not None and call.stage is Stage.STRONG:
-            kept = out
-        if call is not None and call.stage is Stage.WEAK and forced_equal:
-            out = kept
-        x = scheduler.step(out, t, x, return_dict=False, **extra)[0]
+        stage = Stage.FINAL if call is None else call.stage
+        out = change(stage, model(scaled, t).to(dtype))
+        if "old_pred_original_sample" in takes:  # CogVideoX-DPM: the loop keeps it
+            x, clean = scheduler.step(out, clean, t, before, x, **extra)
+        else:
+            x = scheduler.step(out, t, x, return_dict=False, **extra)[0]
+        before = t
+        if remembered is not None and stage is Stage.FINAL:
+            kept = [clean, getattr(scheduler, "last_sample", None)]
+            kept += getattr(scheduler, "model_outputs", [])
+            remembered += [x.clone() for x in kept if x is not None]
     return x
+
+
+def forced_equal() -> Change:
+    """The weak call gives what the strong one gave."""
+    kept: list[torch.Tensor] = []
+
+    def change(stage: Stage, out: torch.Tensor) -> torch.Tensor:
+        if stage is Stage.STRONG:
+            kept.append(out)
+        return kept.pop() if stage is Stage.WEAK else out
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -70,7 +103,7 @@ def loop(scheduler: object, *, forced_equal: bool = False, dtype: torch.dtype) -
 def test_forced_equal_outputs_give_the_stock_trajectory(name: str, mode: str) -> None:
     stock = loop(SCHEDULERS[name](), dtype=torch.float32)
     facade = ReflectingScheduler(SCHEDULERS[name](), Reflection(weak=OTHER, mode=mode))
-    reflected = loop(facade, forced_equal=True, dtype=torch.float32)
+    reflected = loop(facade, change=forced_equal(), dtype=torch.float32)
     assert (reflected - stock).abs().max() == 0.0
 
 
@@ -83,11 +116,32 @@ def test_equal_models_at_the_same_latent_give_the_stock_trajectory(name: str, mo
     assert (loop(facade, dtype=torch.float32) - stock).abs().max() == 0.0
 
 
+@pytest.mark.parametrize("mode", [m for m in MODES if m != "official"])
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_the_sides_leave_nothing_in_a_schedulers_memory(name: str, mode: str) -> None:
+    """Without a push the final calls are stock, and so must be all that is kept between them."""
+    wrong = {Stage.STRONG: -2.0, Stage.WEAK: 3.0, Stage.FINAL: 1.0}
+    stock, kept, third = [], [], Side(denoiser="a third")
+    expected = loop(SCHEDULERS[name](), dtype=torch.float32, remembered=stock)
+    facade = ReflectingScheduler(SCHEDULERS[name](), Reflection(OTHER, third, mode=mode, gap=0.0))
+    got = loop(
+        facade,
+        dtype=torch.float32,
+        change=lambda stage, out: wrong[stage] * out,
+        remembered=kept,
+    )
+    assert torch.equal(got, expected)
+    assert len(stock) == len(kept)
+    assert all(torch.equal(a, b) for a, b in zip(stock, kept, strict=True))
+    several = ("dpm", "unipc", "deis")
+    assert len(stock) >= 12 if any(word in name for word in several) else not stock
+
+
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_half_precision_keeps_the_identity(name: str) -> None:
     stock = loop(SCHEDULERS[name](), dtype=torch.bfloat16)
     facade = ReflectingScheduler(SCHEDULERS[name](), Reflection(weak=OTHER))
-    reflected = loop(facade, forced_equal=True, dtype=torch.bfloat16)
+    reflected = loop(facade, change=forced_equal(), dtype=torch.bfloat16)
     assert (reflected - stock).abs().max() == 0.0
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import math
+
 import diffusers
 import pytest
 import torch
@@ -17,6 +20,16 @@ FIRST_ORDER = {
     "DPMSolverMultistepScheduler": {"solver_order": 1},
     "UniPCMultistepScheduler": {"solver_order": 1, "disable_corrector": list(range(100))},
     "DEISMultistepScheduler": {"solver_order": 1},
+}
+# Those that add noise in each step, and how they are told to.
+NOISY = {
+    "EulerAncestralDiscreteScheduler": ({}, {}),
+    "CogVideoXDPMScheduler": ({}, {}),
+    "DDIMScheduler": ({"clip_sample": False}, {"eta": 1.0}),
+    "DPMSolverMultistepScheduler": (
+        {"solver_order": 1, "algorithm_type": "sde-dpmsolver++"},
+        {},
+    ),
 }
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 
@@ -46,7 +59,7 @@ def check_every_step(scheduler: object) -> None:
             scheduler.scale_model_input(x, t)
         expected = scheduler.step(out, t, x).prev_sample.double()
         got = a * x + b * out
-        assert (got - expected).abs().max() <= 1e-5 * expected.abs().max()
+        assert (got - expected).abs().max() <= 2e-5 * expected.abs().max()
         assert ((got - b * out) / a - x).abs().max() <= 1e-9 * x.abs().max()
         x = expected
 
@@ -64,16 +77,58 @@ def test_every_timestep_spacing(spacing: str) -> None:
     )
 
 
-def test_flow_match() -> None:
-    check_every_step(make("FlowMatchEulerDiscreteScheduler", shift=3.0))
+@pytest.mark.parametrize("sigmas", ["karras", "exponential"])
+@pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "DPMSolverMultistepScheduler"])
+def test_every_spacing_of_sigmas(name: str, sigmas: str) -> None:
+    check_every_step(make(name, **{**FIRST_ORDER[name], f"use_{sigmas}_sigmas": True}))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"shift": 3.0}, {"shift": 3.0, "shift_terminal": 0.1}, {"invert_sigmas": True}],
+)
+def test_flow_match(config: dict[str, object]) -> None:
+    """Inverted, the sigmas rise to 1, and x0 and noise have changed places."""
+    check_every_step(make("FlowMatchEulerDiscreteScheduler", **config))
+
+
+@pytest.mark.parametrize("name", [name for name in FIRST_ORDER if "Multistep" in name])
+def test_flow_of_multistep_solvers(name: str) -> None:
     check_every_step(
-        make(
-            "UniPCMultistepScheduler",
-            use_flow_sigmas=True,
-            prediction_type="flow_prediction",
-            **FIRST_ORDER["UniPCMultistepScheduler"],
-        )
+        make(name, use_flow_sigmas=True, prediction_type="flow_prediction", **FIRST_ORDER[name])
     )
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("name", NOISY)
+def test_a_step_that_adds_noise_leads_to_the_level_of_ours(name: str, prediction: str) -> None:
+    """Ours has none to add: it goes between the same two levels, which can be gone back."""
+    config, how = NOISY[name]
+    scheduler = make(name, prediction_type=prediction, **config)
+    generator = torch.Generator().manual_seed(0)
+    count = 40_000
+    if "generator" in inspect.signature(scheduler.step).parameters:
+        how = {**how, "generator": generator}
+    pairs = steps.transitions(scheduler)
+    assert len(pairs) == len(scheduler.timesteps)
+    for t, (here, there) in zip(scheduler.timesteps, pairs, strict=True):
+        clean, noise = 1.0, torch.randn(count, generator=generator)
+        x = here.a * clean + here.s * noise
+        v = (here.a * noise - here.s * clean) / math.hypot(here.a, here.s)
+        out = noise if prediction == "epsilon" else v
+        a, b = coefficients(prediction, here, there)
+        ours = there.a * clean + there.s * noise
+        assert (a * x + b * out - ours).abs().max() <= 1e-4 * (1.0 + there.s)
+        if hasattr(scheduler, "scale_model_input"):
+            scheduler.scale_model_input(x, t)
+        if "old_pred_original_sample" in inspect.signature(scheduler.step).parameters:
+            theirs = scheduler.step(out, None, t, None, x, **how)[0]
+        else:
+            theirs = scheduler.step(out, t, x, **how).prev_sample
+        assert float(theirs.std()) == pytest.approx(there.s, rel=0.02, abs=1e-3)
+        assert float(theirs.mean()) == pytest.approx(there.a, abs=5e-3 + 0.025 * there.s)
+        if there.s > 0.01:  # noise was added indeed
+            assert (theirs - ours).abs().max() > 0.1 * there.s
 
 
 @pytest.mark.parametrize("prediction", [*PREDICTIONS, "flow_prediction"])

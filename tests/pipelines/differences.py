@@ -139,7 +139,7 @@ def cases(key: str, tiny: Tiny, pipe: Any) -> dict[str, Case]:
         prompt = "a green ring moving up"
         call = {"prompt": prompt}
         found["prompt"] = Case(Side(prompt=prompt), call)
-        if tiny.negative_prompt is not None and not embedded:
+        if tiny.negative_prompt is not None:
             negative = {"negative_prompt": "a star"}
             found["negative prompt"] = Case(Side(**negative), negative)
     if "controlnet_scale" in able:
@@ -159,17 +159,17 @@ def cases(key: str, tiny: Tiny, pipe: Any) -> dict[str, Case]:
 
 
 def together(found: dict[str, Case]) -> Case:
-    """The last of every kind, combined."""
+    """The last of every kind that is not switched off, combined."""
     wanted: dict[str, Case] = {}
     for name, case in found.items():
-        wanted[name.split()[0]] = case
-    if "LoRA" in wanted:  # its layers are those of the pipeline's own denoiser
-        wanted.pop("weights")
+        if not name.endswith(" 0.0"):
+            wanted[name.split()[0]] = case
     fields: dict[str, Any] = {}
     call: dict[str, Any] = {}
     for case in wanted.values():
         fields |= {k: v for k, v in vars(case.side).items() if v is not None}
         call |= case.call
+    # In the order of kinds: the weights come first, so that what follows changes theirs.
     return Case(Side(**fields), call, both(*(case.set_up for case in wanted.values())))
 
 

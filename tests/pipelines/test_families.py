@@ -27,13 +27,21 @@ from .. import tiny
 from ..tiny import Tiny
 from . import differences
 from .differences import another, cases, stock_output, takes_guidance, weak_output
+from .state import state_of
 
-# LTX2 turns outputs into x0 and back around its guidance, which rounds; and its rescaling
-# depends on the latents, not only on the outputs, so equal outputs do not make it equal.
-IDENTITY = {"LTX2Pipeline": 2e-6, "LTX2ImageToVideoPipeline": 2e-6, "LTX2Pipeline-all": 2e-5}
+# LTX2 turns outputs into clean clips and back around its guidance, which rounds. And it rescales
+# its guidance by how far clean clips spread: equal outputs at another latent are other clips.
+RESCALED = {"LTX2Pipeline": 1e-3, "LTX2ImageToVideoPipeline": 1e-3, "LTX2Pipeline-all": 0.1}
+ROUNDING = 2e-6
 WITHOUT_RESCALING = {"guidance_rescale": 0.0, "audio_guidance_rescale": 0.0}
-# Relative mean error of bfloat16, over that of the stock pipeline's bfloat16.
-HALF_PRECISION = 4.0
+# Relative mean error in half precision, over that of the stock pipeline.
+HALF_PRECISION = 5.0
+# bfloat16 in every family, float16 in one of every kind of denoiser.
+HALVES = [(key, torch.bfloat16) for key in tiny.FAMILIES]
+HALVES += [
+    (f"{name}Pipeline", torch.float16)
+    for name in ("StableDiffusion", "StableDiffusion3", "Wan", "CogVideoX", "DiTMoE")
+]
 # Without a pair in guidance: distilled ones without that input; more terms than a pair has.
 NO_GUIDANCE = {"HunyuanVideoImageToVideoPipeline", "FluxPipeline-schnell", "LTX2Pipeline-all"}
 # Masks the prompts of a batch, but cuts a single one.
@@ -118,8 +126,26 @@ def test_no_steps_is_bit_for_bit_stock(subject: Subject) -> None:
         assert torch.equal(subject.run(subject.stock), expected)
 
 
-def forced_equal(subject: Subject) -> float:
-    """Largest difference to stock if the weak stage gets the strong one's outputs."""
+def test_a_loaded_stock_pipeline_reflects_as_the_class_does(subject: Subject) -> None:
+    scale = 1.0 if takes_guidance(subject.pipe) else None
+    reflection = Reflection(weak=Side(subject.other().denoiser, scale))
+    expected = subject.run(steps=2, reflection=reflection)
+    plain = subject.run(subject.stock, steps=2)
+    with reflect(subject.stock, reflection) as run:
+        got = subject.run(subject.stock, steps=2)
+    assert torch.equal(got, expected)
+    assert not torch.equal(got, plain)
+    assert (run.steps, run.evaluations) == (subject.pipe.run.steps, subject.pipe.run.evaluations)
+    assert type(subject.stock) is subject.tiny.stock
+    assert torch.equal(subject.run(subject.stock, steps=2), plain)
+
+
+def identity(subject: Subject, mode: str, steps: int = 4, **call: Any) -> float:
+    """Largest difference to stock, relative, if the weak side gives what the strong one gives.
+
+    It names the pipeline's own denoiser. In exact and official that is asked at another latent,
+    so that it has to be made to give the same.
+    """
     kept: list[Any] = []
 
     def replay(module: Any, args: Any, output: Any) -> Any:
@@ -128,21 +154,49 @@ def forced_equal(subject: Subject) -> float:
             kept.append(copy.deepcopy(output))
         return kept.pop(0) if stage is Stage.WEAK else output
 
-    extra = WITHOUT_RESCALING if subject.key in IDENTITY else {}
-    modules = subject.family.modules(subject.pipe).values()
-    hooks = [module.register_forward_hook(replay) for module in modules]
+    modules = tuple(subject.family.modules(subject.pipe).values())
+    forced = modules if mode in ("exact", "official") else ()
+    hooks = [module.register_forward_hook(replay) for module in forced]
+    reflection = Reflection(weak=Side(denoiser=modules), mode=mode)
     try:
-        reflected = subject.run(steps=4, reflection=Reflection(), **extra)
+        reflected = subject.run(steps=steps, reflection=reflection, **call)
     finally:
         for hook in hooks:
             hook.remove()
     assert not kept
-    stock = subject.run(subject.stock, steps=4, **extra)
-    return float((reflected - stock).abs().max() / stock.abs().max())
+    return difference(reflected, subject.run(subject.stock, steps=steps, **call))
 
 
-def test_forced_equal_outputs_are_stock(subject: Subject) -> None:
-    assert forced_equal(subject) <= IDENTITY.get(subject.key, 0.0)
+def difference(got: Tensor, expected: Tensor) -> float:
+    return float((got - expected).abs().max() / expected.abs().max())
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "official"])
+def test_equal_sides_are_stock(subject: Subject, mode: str) -> None:
+    bound = RESCALED.get(subject.key, 0.0) if mode == "exact" else 0.0
+    assert identity(subject, mode) <= bound
+
+
+@pytest.mark.parametrize("subject", sorted(RESCALED), indirect=True)
+def test_but_for_their_rescaling(subject: Subject) -> None:
+    assert identity(subject, "exact", **WITHOUT_RESCALING) <= ROUNDING
+
+
+def test_equal_sides_come_nearer_to_stock_as_published(subject: Subject) -> None:
+    """The published way up belongs to the pair of levels one further down."""
+    if subject.official:
+        coarse, fine = (identity(subject, "official", steps=n) for n in (8, 16))
+        assert 0.0 < fine < 0.75 * coarse
+
+
+@pytest.mark.parametrize("mode", ["implicit", "cached", "extrapolate"])
+@pytest.mark.parametrize("subject", sorted({*tiny.FAMILIES} - NO_GUIDANCE), indirect=True)
+def test_equal_guidance_is_stock(subject: Subject, mode: str) -> None:
+    """Of both sides, which one call evaluates."""
+    side = Side(guidance_scale=3.0)
+    stock = subject.run(subject.stock)
+    reflected = subject.run(reflection=Reflection(side, side, mode=mode))
+    assert difference(reflected, stock) <= (ROUNDING if subject.key in RESCALED else 0.0)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -191,9 +245,10 @@ def close(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).abs().max() <= 1e-4 * b.abs().max())
 
 
-def test_half_precision(subject: Subject) -> None:
+@pytest.mark.parametrize(("subject", "dtype"), HALVES, indirect=["subject"])
+def test_half_precision(subject: Subject, dtype: torch.dtype) -> None:
     reflection = Reflection(weak=subject.other())
-    half = subject.tiny.make(subject.cls, torch.bfloat16)
+    half = subject.tiny.make(subject.cls, dtype)
     modules = subject.family.modules(half).values()
     weak = Side(denoiser=tuple(another(m) for m in modules))
 
@@ -204,41 +259,25 @@ def test_half_precision(subject: Subject) -> None:
     reflected = error(
         subject.run(half, reflection=Reflection(weak=weak)), subject.run(reflection=reflection)
     )
-    assert reflected <= HALF_PRECISION * max(stock, 0.01), (reflected, stock)
+    assert 0.0 < reflected <= HALF_PRECISION * stock
 
 
 @pytest.mark.parametrize("subject", BATCHES, indirect=True)
 def test_a_batch_of_two_equals_two_singles(subject: Subject) -> None:
-    same = close(subject.run(subject.stock, batch=2)[:1], subject.run(subject.stock))
-    assert same != (subject.key in OTHER_IN_A_BATCH)
     reflection = Reflection(weak=subject.other())
+    one = (subject.run(reflection=reflection), subject.run(seed=1, first=1, reflection=reflection))
     two = subject.run(batch=2, reflection=reflection)
-    assert subject.pipe.run.evaluations == subject.cost(reflection, batch=2) or further_terms(
-        subject
-    )
-    one = subject.run(batch=1, reflection=reflection)
-    assert close(two[:1], one) == same
+    if not further_terms(subject):
+        assert subject.pipe.run.evaluations == subject.cost(reflection, batch=2)
+    assert len(two) == 2
+    same = [close(clip, alone[0]) for clip, alone in zip(two, one, strict=True)]
+    assert same == [subject.key not in OTHER_IN_A_BATCH] * 2
 
 
-def state_of(pipe: Any) -> dict[str, Any]:
-    """What a call must leave as it was."""
-    modules = {n: p for n, p in pipe.components.items() if isinstance(p, torch.nn.Module)}
-    return {
-        "class": type(pipe),
-        "components": dict(pipe.components),
-        "config": dict(pipe.config),
-        "ours": {"_session", "_reflection", "_run"} & set(pipe.__dict__),
-        "modules": {
-            name: [
-                (
-                    {k for k in m.__dict__ if k in ("forward", "cache_context")},
-                    len(m._forward_hooks),
-                )
-                for m in module.modules()
-            ]
-            for name, module in modules.items()
-        },
-    }
+@pytest.mark.parametrize("subject", sorted(OTHER_IN_A_BATCH), indirect=True)
+def test_where_it_does_not_stock_has_it_so(subject: Subject) -> None:
+    both = subject.run(subject.stock, batch=2)
+    assert not close(both[:1], subject.run(subject.stock))
 
 
 def test_an_exception_restores_the_pipeline(subject: Subject) -> None:

@@ -30,7 +30,16 @@ from ... import tiny
 from .. import families
 
 # What a row of these has to bring.
-OF_ROWS = {"sd15-controlnet": "image", "sd15-ip-adapter": "ip_adapter_image"}
+OF_ROWS = {
+    "sd15-controlnet": "image",
+    "sdxl-controlnet": "image",
+    "animatediff-controlnet": "conditioning_frames",
+    "animatediff-sparsectrl": "conditioning_frames",
+    "animatediff-video": "video",
+    "sd15-ip-adapter": "ip_adapter_image",
+    "wan21-image": "image",
+    "cogvideox-5b-image": "image",
+}
 
 
 @pytest.fixture(params=configs.names())

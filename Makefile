@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+LONG = -o faulthandler_timeout=3600  # what takes longer than five minutes here does not hang
 
 .PHONY: demo test nightly nightly-vbench nightly-vbench-wiring quick check evidence bench clean
 
@@ -27,15 +28,15 @@ test: $(STAMP) check  ## The whole test suite.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 nightly: $(STAMP)  ## What takes longer: rendering that is killed 200 times.
-	KILLS=200 OMP_NUM_THREADS=1 $(BIN)/pytest tests/render/test_killing.py
+	KILLS=200 OMP_NUM_THREADS=1 $(BIN)/pytest $(LONG) tests/render/test_killing.py
 
 nightly-vbench: $(STAMP)  ## The official VBench, about 6 GB, against our own computation.
 	$(BIN)/w2sd-video vbench setup
-	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/eval/vbench/test_official.py
+	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest $(LONG) tests/eval/vbench/test_official.py
 
 nightly-vbench-wiring: $(STAMP)  ## The official VBench with random weights: the wiring only.
 	$(BIN)/w2sd-video vbench setup
-	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest tests/eval/vbench/test_wiring.py
+	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest $(LONG) tests/eval/vbench/test_wiring.py
 
 quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,9 @@ WITHOUT_RESCALING = {"guidance_rescale": 0.0, "audio_guidance_rescale": 0.0}
 # Relative mean error in half precision, over that of the stock pipeline.
 HALF_PRECISION = 5.0
 # bfloat16 in every family, float16 in one of every kind of denoiser.
-HALVES = [(key, torch.bfloat16) for key in tiny.FAMILIES]
+HALVES = [pytest.param(key, torch.bfloat16, id=f"{key}-bfloat16") for key in tiny.FAMILIES]
 HALVES += [
-    (f"{name}Pipeline", torch.float16)
+    pytest.param(f"{name}Pipeline", torch.float16, id=f"{name}Pipeline-float16")
     for name in ("StableDiffusion", "StableDiffusion3", "Wan", "CogVideoX", "DiTMoE")
 ]
 # Without a pair in guidance: distilled ones without that input; more terms than a pair has.
@@ -54,12 +55,12 @@ SAVED = [key for key in tiny.FAMILIES if not key.endswith("-ip")]
 class Subject:
     """A family under test."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, dtype: torch.dtype = torch.float32) -> None:
         self.key = key
         self.tiny: Tiny = tiny.FAMILIES[key]
         self.cls = reflecting_class(self.tiny.stock)
-        self.pipe = self.tiny.make(self.cls)
-        self.stock = self.tiny.make()
+        self.pipe = self.tiny.make(self.cls, dtype)
+        self.stock = self.tiny.make(dtype=dtype)
         self.family = self.cls.family
 
     def run(self, pipe: Any = None, **call: Any) -> Tensor:
@@ -247,24 +248,25 @@ def close(a: Tensor, b: Tensor) -> bool:
 
 @pytest.mark.parametrize(("subject", "dtype"), HALVES, indirect=["subject"])
 def test_half_precision(subject: Subject, dtype: torch.dtype) -> None:
-    reflection = Reflection(weak=subject.other())
-    half = subject.tiny.make(subject.cls, dtype)
-    modules = subject.family.modules(half).values()
-    weak = Side(denoiser=tuple(another(m) for m in modules))
+    half = Subject(subject.key, dtype)
 
-    def error(a: Tensor, b: Tensor) -> float:
-        return float((a.float() - b).abs().mean() / b.abs().mean())
+    def error(reflects: bool) -> float:
+        a, b = (
+            each.run(reflection=Reflection(weak=each.other()) if reflects else None).float()
+            for each in (half, subject)
+        )
+        return float((a - b).abs().mean() / b.abs().mean())
 
-    stock = error(subject.run(half), subject.run())
-    reflected = error(
-        subject.run(half, reflection=Reflection(weak=weak)), subject.run(reflection=reflection)
-    )
-    assert 0.0 < reflected <= HALF_PRECISION * stock
+    assert 0.0 < error(True) <= HALF_PRECISION * error(False)
+    assert identity(half, "exact") <= RESCALED.get(subject.key, 0.0)  # as in float32
 
 
 @pytest.mark.parametrize("subject", BATCHES, indirect=True)
 def test_a_batch_of_two_equals_two_singles(subject: Subject) -> None:
-    reflection = Reflection(weak=subject.other())
+    weak = subject.pairs().get("both", subject.other())  # one half of a guided batch, too
+    if "prompt" in subject.family.differences:
+        weak = replace(weak, prompt="a green ring moving up")
+    reflection = Reflection(weak=weak)
     one = (subject.run(reflection=reflection), subject.run(seed=1, first=1, reflection=reflection))
     two = subject.run(batch=2, reflection=reflection)
     if not further_terms(subject):

@@ -105,4 +105,5 @@ def with_table(text: str, table: str) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(with_table(FILE.read_text("utf-8"), measured()), "utf-8")
+    table = measured()  # takes minutes, in which somebody may write in the file
+    FILE.write_text(with_table(FILE.read_text("utf-8"), table), "utf-8")

@@ -153,8 +153,7 @@ def cases(key: str, tiny: Tiny, pipe: Any) -> dict[str, Case]:
             )
     if gates_of(pipe):
         found["experts"] = Case(Side(experts="worst"), {}, experts("worst"))
-    if not key.endswith("-all"):  # its prompts stand beside a guidance that sides cannot name
-        found["together"] = together(found)
+    found["together"] = together(found)
     return found
 
 

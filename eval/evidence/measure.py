@@ -9,7 +9,7 @@ import time
 import torch
 
 from w2sd_video.render.versions import versions
-from w2sd_video.shapes.loss import has_bf16
+from w2sd_video.shapes.precision import has_bf16
 
 from . import load
 from .result import Made, Result

@@ -86,6 +86,16 @@ BAD: Cases = {
         "ok.txt --set arguments.true_cfg_scale=yes",
         "--set: arguments.true_cfg_scale: must be a number, got True",
     ),
+    "length no number": (
+        {},
+        "ok.txt --set arguments.max_sequence_length=high",
+        "--set: arguments.max_sequence_length: must be a whole number above 0, got 'high'",
+    ),
+    "length nothing": (
+        {},
+        "ok.txt --set arguments.max_sequence_length=0",
+        "--set: arguments.max_sequence_length: must be a whole number above 0, got 0",
+    ),
     "seed no number": (
         {},
         "ok.txt --seed one",

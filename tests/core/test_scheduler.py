@@ -14,6 +14,7 @@ from diffusers import DDIMScheduler
 from w2sd_video.eval.evidence.known.mixture import Mixture
 from w2sd_video.eval.evidence.known.sampling import noise, sample
 
+from w2sd_video.core import formula, steps
 from w2sd_video.core.reflection import MODES, Reflection, Side, Stage
 from w2sd_video.core.scheduler import ReflectingScheduler
 
@@ -137,6 +138,25 @@ def test_the_sides_leave_nothing_in_a_schedulers_memory(name: str, mode: str) ->
     assert len(stock) >= 12 if any(word in name for word in several) else not stock
 
 
+@pytest.mark.parametrize("mode", ["exact", "implicit"])
+def test_half_precision_rounds_once(mode: str) -> None:
+    """What the final call gets is the formula in float32, and then rounded."""
+    x, strong, weak = torch.randn(3, 4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    x, strong, weak = (v.bfloat16() for v in (x, strong, weak))
+    facade = ReflectingScheduler(SCHEDULERS["ddim"](), Reflection(weak=OTHER, mode=mode))
+    facade.set_timesteps(12)
+    (high, low), kind = steps.transitions(facade.inner)[0], steps.prediction(facade.inner)
+    a, b = steps.coefficients(kind, high, low)
+    t = facade.timesteps[0]
+    lower = facade.step(strong, t, x).prev_sample
+    got = facade.step(weak, t, lower).prev_sample
+    expected = formula.reflected(x.float(), strong.float() - weak.float(), a, b).bfloat16()
+    assert torch.equal(got, expected)
+    assert not torch.equal(
+        formula.reflected(x, strong - weak, a, b), expected
+    )  # which rounds thrice
+
+
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_half_precision_keeps_the_identity(name: str) -> None:
     stock = loop(SCHEDULERS[name](), dtype=torch.bfloat16)
@@ -149,10 +169,10 @@ def test_a_real_weak_equal_to_strong_falls_like_one_over_n() -> None:
     means = torch.tensor([[-1.0], [1.0]], dtype=torch.float64)
     both = Mixture(means, torch.tensor([0.5, 0.5], dtype=torch.float64), std=0.5)
     errors = []
-    for steps in (10, 20, 40, 80):
+    for count in (10, 20, 40, 80):
         stock, reflected = (
             sample(
-                DDIMScheduler(clip_sample=False), both, reflection, noise=noise(500, 1), steps=steps
+                DDIMScheduler(clip_sample=False), both, reflection, noise=noise(500, 1), steps=count
             )
             for reflection in (None, Reflection(weak=Side(denoiser=both)))
         )

@@ -40,7 +40,7 @@ def make(name: str, **config: object) -> object:
     return scheduler
 
 
-def check_every_step(scheduler: object) -> None:
+def check_every_step(scheduler: object, bound: float = 1e-5) -> None:
     kind = steps.prediction(scheduler)
     pairs = steps.transitions(scheduler)
     assert len(pairs) == len(scheduler.timesteps)
@@ -59,7 +59,7 @@ def check_every_step(scheduler: object) -> None:
             scheduler.scale_model_input(x, t)
         expected = scheduler.step(out, t, x).prev_sample.double()
         got = a * x + b * out
-        assert (got - expected).abs().max() <= 2e-5 * expected.abs().max()
+        assert (got - expected).abs().max() <= bound * expected.abs().max()
         assert ((got - b * out) / a - x).abs().max() <= 1e-9 * x.abs().max()
         x = expected
 
@@ -94,9 +94,11 @@ def test_flow_match(config: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FIRST_ORDER if "Multistep" in name])
 def test_flow_of_multistep_solvers(name: str) -> None:
-    check_every_step(
-        make(name, use_flow_sigmas=True, prediction_type="flow_prediction", **FIRST_ORDER[name])
+    scheduler = make(
+        name, use_flow_sigmas=True, prediction_type="flow_prediction", **FIRST_ORDER[name]
     )
+    # DEIS integrates in float32 over a level that is nearly all noise.
+    check_every_step(scheduler, 2e-5 if name.startswith("DEIS") else 1e-5)
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])

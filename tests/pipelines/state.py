@@ -10,6 +10,16 @@ from torch import nn
 PLAIN = (bool, int, float, str, type(None), dict, list, tuple)
 # Tensors; and what a gate keeps only after it has been told.
 LEFT_OUT = {"_parameters", "_buffers", "_modules", "_experts"}
+# What a call of diffusers' own leaves behind.
+OF_CALLS = {
+    "run",
+    "_progress_bar_config",
+    "_guidance_scale",
+    "_clip_skip",
+    "_cross_attention_kwargs",
+    "_interrupt",
+    "_num_timesteps",
+}
 
 
 def state_of(pipe: Any) -> dict[str, Any]:
@@ -29,7 +39,7 @@ def state_of(pipe: Any) -> dict[str, Any]:
         "components": dict(pipe.components),
         "attributes": {name: vars(pipe).get(name) for name in pipe.components},
         "config": dict(pipe.config),
-        "ours": {"_session", "_reflection", "_run"} & set(vars(pipe)),
+        "names": {*vars(pipe)} - OF_CALLS,
         "guider": None if guider is None else (guider.guidance_scale, guider._enabled),
         "modules": modules,
     }

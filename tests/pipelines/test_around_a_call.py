@@ -25,7 +25,8 @@ from w2sd_video.core.evaluation import Run
 from w2sd_video.core.session import Session
 
 from .. import tiny
-from .animatediff import GUIDANCE, add_lora, frames, state_of
+from .animatediff import GUIDANCE, add_lora, frames
+from .state import state_of
 
 
 def test_save_and_load_with_diffusers_and_back(pipe: object, tmp_path: Path) -> None:

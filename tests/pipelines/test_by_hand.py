@@ -1,17 +1,347 @@
-"""Every mode and pair of sides against the method written out as a plain loop."""
+"""The method written out as a plain loop: every mode and pair of sides, and everything at once.
+
+Families that have little in common: Stable Diffusion (DDIM, so that ``official`` is here, too),
+Stable Diffusion 3 (flow matching, both halves in one batch),
+Wan 2.2 (a multistep solver, two calls for the halves, two transformers), CogVideoX (v-prediction
+from zero signal; its DPM solver draws noise and remembers the step before) and LTX-2 (guidance
+between clean clips; sound has latents and guidance of its own).
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import diffusers
 import pytest
 import torch
-from w2sd_video.pipelines import StableDiffusionW2SDPipeline
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+from w2sd_video.pipelines.families import reflecting_class
 
 from w2sd_video import Reflection, Side
 from w2sd_video.core.reflection import MODES
 
 from .. import tiny
+from ..tiny.parts import LENGTH
+from .differences import add_lora, another
 
 STEPS, REFLECTED, GAP = 4, 3, 0.7
+PROMPT, NEGATIVE = "a red circle", "a gray square"
+Level = tuple[float, float]  # (a, s) of x = a clean + s noise
+Scale = float | Tensor
+
+
+class ByHand(ABC):
+    """The paper's algorithm; of diffusers' are the encoders, the denoisers and the final step."""
+
+    shape: tuple[int, ...]
+    scale: float
+
+    def __init__(self, key: str) -> None:
+        self.family = tiny.FAMILIES[key]
+        self.pipe = self.family.make(reflecting_class(self.family.stock))
+        add_lora(self.pipe)
+        self.others = tuple(another(m) for m in self.pipe.family.modules(self.pipe).values())
+        self.noise = self.begin_with()
+
+    # What a family is.
+
+    def begin_with(self) -> Tensor:
+        return torch.randn(self.shape, generator=torch.Generator().manual_seed(0))
+
+    def begin(self) -> None:
+        """A scheduler of its own for every clip."""
+        self.scheduler = type(self.pipe.scheduler).from_config(self.pipe.scheduler.config)
+        self.scheduler.set_timesteps(STEPS)
+
+    def levels(self) -> list[Level]:
+        return [(1.0 - s, s) for s in self.scheduler.sigmas.tolist()]
+
+    def parts(self, x: Tensor, out: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+        """The clean clip and the noise in x, if the denoiser is right; here of a velocity."""
+        a, s = level
+        return x - s * out, x + a * out
+
+    @abstractmethod
+    def denoise(self, x: Tensor, t: Tensor, side: Side) -> tuple[Tensor, Tensor, Scale]:
+        """The conditional and the unconditional output, and the guidance of the call."""
+
+    def run(self, reflection: Reflection, **call: Any) -> tuple[Tensor, ...]:
+        """What the pipeline gives."""
+        latents = self.family.run(
+            self.pipe,
+            steps=STEPS,
+            reflection=reflection,
+            latents=self.noise.clone(),
+            generator=torch.Generator().manual_seed(5),
+            **call,
+        )
+        return (latents,)
+
+    def shown(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What the pipeline makes of its last latents."""
+        return (x,)
+
+    def advance(self, i: int, x: Tensor, pushed: Tensor, out: Tensor) -> Tensor:
+        """The final step from ``pushed``, which without a reflection would be x."""
+        here, there = self.levels()[i : i + 2]
+        return self.move(pushed, out, here, there)
+
+    # The method.
+
+    def move(self, x: Any, out: Any, here: Level, there: Level) -> Any:
+        clean, noise = self.parts(x, out, here)
+        return there[0] * clean + there[1] * noise
+
+    def back(self, lower: Tensor, out: Tensor, here: Level, there: Level) -> Tensor:
+        """The x that a step with ``out`` takes to ``lower``."""
+        return (lower - self.move(0.0, out, here, there)) / self.move(1.0, 0.0, here, there)
+
+    def output(self, x: Tensor, t: Tensor, side: Side) -> Tensor:
+        with lora_at(self.modules(side), (side.adapters or {}).get("art", 1.0)):
+            c, u, scale = self.denoise(x, t, side)
+        if side.guidance_scale is not None:
+            scale = side.guidance_scale
+        return u + scale * (c - u)
+
+    def modules(self, side: Side) -> tuple[nn.Module, ...]:
+        own = tuple(self.pipe.family.modules(self.pipe).values())
+        return (side.denoiser,) if isinstance(side.denoiser, nn.Module) else side.denoiser or own
+
+    @torch.no_grad()
+    def sample(self, strong: Side, weak: Side, mode: str) -> tuple[Tensor, ...]:
+        self.begin()
+        x, difference = self.noise, None
+        for i, t in enumerate(self.scheduler.timesteps):
+            here, there = self.levels()[i : i + 2]
+            reflects, pushed = i < REFLECTED, x
+            if reflects and mode in ("exact", "implicit", "official"):
+                lower = self.move(x, self.output(x, t, strong), here, there)
+                out_weak = self.output(x if mode == "implicit" else lower, t, weak)
+                # As published, the way up is that of the pair of levels one further down.
+                pair = self.levels()[i + 1 : i + 3] if mode == "official" else (here, there)
+                pushed = x + GAP * (self.back(lower, out_weak, *pair) - x)
+            if reflects and mode == "cached" and difference is not None:
+                # Down with one output and up with the other, both of the step before.
+                lower = self.move(x, difference, here, there)
+                pushed = x + GAP * (self.back(lower, 0.0 * x, here, there) - x)
+            out = self.output(pushed, t, Side())
+            if reflects and mode in ("cached", "extrapolate"):
+                difference = self.output(pushed, t, strong) - self.output(pushed, t, weak)
+            if reflects and mode == "extrapolate":
+                out = out + GAP * difference
+            x = self.advance(i, x, pushed, out)
+        return self.shown(x)
+
+
+@contextmanager
+def lora_at(modules: tuple[nn.Module, ...], scale: float) -> Iterator[None]:
+    layers = [x for m in modules for x in m.modules() if isinstance(x, LoraLayer)]
+    assert layers or scale == 1.0
+    for layer in layers:
+        layer.scaling["art"] = scale
+    yield
+    for layer in layers:
+        layer.scaling["art"] = 1.0
+
+
+def prompts(side: Side) -> tuple[str, str]:
+    return side.prompt or PROMPT, side.negative_prompt or NEGATIVE
+
+
+class SD(ByHand):
+    shape, scale = (1, 4, 8, 8), 5.0
+
+    def levels(self) -> list[Level]:
+        return levels_of_times(self.scheduler)
+
+    def parts(self, x: Tensor, out: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+        return (x - level[1] * out) / level[0], out
+
+    def denoise(self, x: Tensor, t: Tensor, side: Side) -> tuple[Tensor, Tensor, Scale]:
+        prompt, negative = prompts(side)
+        c, u = self.pipe.encode_prompt(prompt, "cpu", 1, True, negative)
+        text = torch.cat([u, c])
+        out = self.modules(side)[0](torch.cat([x, x]), t, encoder_hidden_states=text).sample
+        return out[1:], out[:1], self.scale
+
+
+def levels_of_times(scheduler: Any) -> list[Level]:
+    signal = [float(scheduler.alphas_cumprod[t]) for t in scheduler.timesteps]
+    signal.append(float(scheduler.final_alpha_cumprod))
+    return [(a**0.5, (1.0 - a) ** 0.5) for a in signal]
+
+
+class SD3(ByHand):
+    shape, scale = (1, 4, 8, 8), 4.5
+
+    def denoise(self, x: Tensor, t: Tensor, side: Side) -> tuple[Tensor, Tensor, Scale]:
+        prompt, negative = prompts(side)
+        c, u, pooled_c, pooled_u = self.pipe.encode_prompt(
+            prompt, None, None, negative_prompt=negative, max_sequence_length=LENGTH
+        )
+        out = self.modules(side)[0](
+            hidden_states=torch.cat([x, x]),
+            timestep=t.expand(2),
+            encoder_hidden_states=torch.cat([u, c]),
+            pooled_projections=torch.cat([pooled_u, pooled_c]),
+        ).sample
+        return out[1:], out[:1], self.scale
+
+
+class Corrected(diffusers.UniPCMultistepScheduler):
+    """Its corrector makes the sample anew, as if nothing had been added to it."""
+
+    push: Tensor | float = 0.0
+
+    def multistep_uni_c_bh_update(self, *args: Any, **kwargs: Any) -> Tensor:
+        return super().multistep_uni_c_bh_update(*args, **kwargs) + self.push
+
+
+class Wan(ByHand):
+    shape, scale = (1, 4, 2, 4, 4), 5.0
+
+    def begin(self) -> None:
+        self.scheduler = Corrected.from_config(self.pipe.scheduler.config)
+        self.scheduler.set_timesteps(STEPS)
+
+    def denoise(self, x: Tensor, t: Tensor, side: Side) -> tuple[Tensor, Tensor, Scale]:
+        prompt, negative = prompts(side)
+        c, u = self.pipe.encode_prompt(prompt, negative, max_sequence_length=LENGTH)
+        high = t >= 875
+        module = self.modules(side)[0 if high else 1]
+        out = [module(x, t.expand(1), text).sample for text in (c, u)]
+        return *out, self.scale if high else 3.0
+
+    def advance(self, i: int, x: Tensor, pushed: Tensor, out: Tensor) -> Tensor:
+        self.scheduler.push = pushed - x
+        return self.scheduler.step(out, self.scheduler.timesteps[i], pushed).prev_sample
+
+
+class CogVideoX(ByHand):
+    shape, scale = (1, 2, 4, 4, 4), 6.0
+
+    def levels(self) -> list[Level]:
+        return levels_of_times(self.scheduler)
+
+    def parts(self, x: Tensor, out: Tensor, level: Level) -> tuple[Tensor, Tensor]:
+        a, s = level
+        return a * x - s * out, s * x + a * out
+
+    def denoise(self, x: Tensor, t: Tensor, side: Side) -> tuple[Tensor, Tensor, Scale]:
+        prompt, negative = prompts(side)
+        c, u = self.pipe.encode_prompt(prompt, negative, True, max_sequence_length=LENGTH)
+        out = self.modules(side)[0](torch.cat([x, x]), torch.cat([u, c]), t.expand(2)).sample
+        return out[1:], out[:1], self.scale
+
+
+class CogVideoXDPM(CogVideoX):
+    def begin(self) -> None:
+        super().begin()
+        self.generator, self.clean = torch.Generator().manual_seed(5), None
+
+    def advance(self, i: int, x: Tensor, pushed: Tensor, out: Tensor) -> Tensor:
+        times = self.scheduler.timesteps
+        before = times[i - 1] if i else None
+        lower, self.clean = self.scheduler.step(
+            out, self.clean, times[i], before, pushed, generator=self.generator
+        )
+        return lower
+
+
+class LTX2(ByHand):
+    """Video and sound in one tensor: tokens of four numbers both of them."""
+
+    # Rescaling is no part of the method, and at the weak side it depends on its latents.
+    call: ClassVar[dict[str, Any]] = {
+        "guidance_scale": 3.0,
+        "audio_guidance_scale": 5.0,
+        "guidance_rescale": 0.0,
+        "audio_guidance_rescale": 0.0,
+    }
+
+    def begin_with(self) -> Tensor:
+        self.asked: dict[tuple[str, str], dict[str, Any]] = {}
+        given = self.given(Side())
+        video, sound = given["hidden_states"][:1], given["audio_hidden_states"][:1]
+        self.tokens = video.shape[1]
+        self.size = given["num_frames"], given["height"], given["width"]
+        self.length = given["audio_num_frames"]
+        return torch.cat([video, sound], dim=1)
+
+    def given(self, side: Side) -> dict[str, Any]:
+        """What the stock pipeline asks its denoiser for first, with a side's prompts."""
+        key = prompt, negative = prompts(side)
+        if key not in self.asked:
+            calls: list[dict[str, Any]] = []
+            hook = self.pipe.transformer.register_forward_pre_hook(
+                lambda module, args, kwargs: calls.append(kwargs), with_kwargs=True
+            )
+            with hook:
+                self.family.run(
+                    self.pipe, steps=STEPS, prompt=prompt, negative_prompt=negative, **self.call
+                )
+            self.asked[key] = calls[0]
+        return self.asked[key]
+
+    def begin(self) -> None:
+        self.scheduler = self.pipe.scheduler  # with the shift that the size asks for
+        assert len(self.scheduler.timesteps) == STEPS
+
+    def denoise(self, x: Tensor, t: Tensor, side: Side) -> tuple[Tensor, Tensor, Scale]:
+        video, sound = x[:, : self.tokens], x[:, self.tokens :]
+        here = {
+            "hidden_states": torch.cat([video, video]),
+            "audio_hidden_states": torch.cat([sound, sound]),
+            "timestep": t.expand(2),
+            "sigma": t.expand(2),
+        }
+        out = torch.cat(self.modules(side)[0](**self.given(side) | here), dim=1)
+        scale = torch.full_like(x[:, :, :1], 3.0)
+        scale[:, self.tokens :] = 5.0
+        return out[1:], out[:1], scale
+
+    def run(self, reflection: Reflection, **call: Any) -> tuple[Tensor, ...]:
+        result = self.pipe(**self.family.call(STEPS, **self.call, **call), reflection=reflection)
+        return result.frames, result.audio
+
+    def shown(self, x: Tensor) -> tuple[Tensor, ...]:
+        pipe, video, sound = self.pipe, x[:, : self.tokens], x[:, self.tokens :]
+        vae, ear = pipe.vae, pipe.audio_vae
+        video = pipe._unpack_latents(video, *self.size, 1, 1)
+        video = pipe._denormalize_latents(
+            video, vae.latents_mean, vae.latents_std, vae.config.scaling_factor
+        )
+        sound = pipe._denormalize_audio_latents(sound, ear.latents_mean, ear.latents_std)
+        bins = ear.config.mel_bins // pipe.audio_vae_mel_compression_ratio
+        return video, pipe._unpack_audio_latents(sound, self.length, num_mel_bins=bins)
+
+
+def same(got: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> bool:
+    return all(
+        a.shape == b.shape and bool((a - b).abs().max() <= 1e-5 * b.abs().max())
+        for a, b in zip(got, expected, strict=True)
+    )
+
+
+HANDS = {
+    "StableDiffusionPipeline": SD,
+    "StableDiffusion3Pipeline": SD3,
+    "WanPipeline-2.2": Wan,
+    "CogVideoXPipeline": CogVideoX,
+    "CogVideoXPipeline-dpm": CogVideoXDPM,
+    "LTX2Pipeline": LTX2,
+}
+
+
+@pytest.fixture(scope="module", params=HANDS)
+def hand(request: pytest.FixtureRequest) -> ByHand:
+    return HANDS[request.param](request.param)
+
+
 OTHER = tiny.unet(seed=3)
 SIDES = {
     "as the call": Side(),
@@ -22,75 +352,34 @@ SIDES = {
 }
 
 
-class ByHand:
-    """The method on Stable Diffusion, with diffusers' scheduler for the final step alone."""
-
-    def __init__(self, pipe: StableDiffusionW2SDPipeline, call_scale: float) -> None:
-        self.pipe, self.call_scale = pipe, call_scale
-        conditional, unconditional = pipe.encode_prompt("a red circle", "cpu", 1, True)
-        self.text = torch.cat([unconditional, conditional])
-        self.scheduler = tiny.ddim()
-        self.scheduler.set_timesteps(STEPS)
-
-    def output(self, x: torch.Tensor, t: int, side: Side) -> torch.Tensor:
-        unet = self.pipe.unet if side.denoiser is None else side.denoiser
-        scale = side.guidance_scale
-        if scale is None:
-            scale = self.call_scale if self.call_scale > 1 else 1.0
-        u, c = unet(torch.cat([x, x]), t, encoder_hidden_states=self.text).sample.chunk(2)
-        return u + scale * (c - u)
-
-    def move(self, x: torch.Tensor, out: torch.Tensor, start: int, end: int) -> torch.Tensor:
-        """DDIM from one timestep to another, up or down."""
-
-        def level(t: int) -> torch.Tensor:
-            s = self.scheduler
-            return s.alphas_cumprod[t] if t >= 0 else s.final_alpha_cumprod
-
-        clean = (x - (1 - level(start)).sqrt() * out) / level(start).sqrt()
-        return level(end).sqrt() * clean + (1 - level(end)).sqrt() * out
-
-    @torch.no_grad()
-    def sample(self, strong: Side, weak: Side, mode: str) -> torch.Tensor:
-        x = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(0))
-        stride, difference = 1000 // STEPS, None
-        times = self.scheduler.timesteps.tolist()
-        for i, t in enumerate(times):
-            below, reflects = t - stride, i < REFLECTED
-            if reflects and mode in ("exact", "implicit", "official"):
-                out_strong = self.output(x, t, strong)
-                lower = self.move(x, out_strong, t, below)
-                out_weak = self.output(x if mode == "implicit" else lower, t, weak)
-                start, end = below, t
-                if mode == "official":
-                    start, end = times[i + 1] - stride, times[i + 1]
-                x = x + GAP * (self.move(lower, out_weak, start, end) - x)
-            if reflects and mode == "cached" and difference is not None:
-                # Down with one output and up with the other, both of the step before.
-                lower = self.move(x, difference, t, below)
-                x = x + GAP * (self.move(lower, 0 * difference, below, t) - x)
-            out = self.output(x, t, Side())
-            if reflects and mode in ("cached", "extrapolate"):
-                difference = self.output(x, t, strong) - self.output(x, t, weak)
-            if reflects and mode == "extrapolate":
-                out = out + GAP * difference
-            x = self.scheduler.step(out, t, x).prev_sample
-        return x
-
-
 @pytest.mark.parametrize("scale", [5.0, 1.0, 0.0])
 @pytest.mark.parametrize("mode", MODES)
 def test_every_pair_equals_the_plain_loop(mode: str, scale: float) -> None:
-    pipe = tiny.stable_diffusion(StableDiffusionW2SDPipeline)
-    call = tiny.call(STEPS, guidance_scale=scale)
-    del call["num_frames"], call["generator"]
-    hand = ByHand(pipe, scale)
+    hand = SD("StableDiffusionPipeline")
+    hand.scale = max(scale, 1.0)  # below it diffusers does not guide
     for strong_name, strong in SIDES.items():
         for weak_name, weak in SIDES.items():
             reflection = Reflection(strong, weak, steps=REFLECTED, mode=mode, gap=GAP)
-            expected = hand.sample(strong, weak, mode)
-            generator = torch.Generator().manual_seed(0)
-            got = pipe(**call, generator=generator, reflection=reflection).images
-            error = (got - expected).abs().max() / expected.abs().max()
-            assert error <= 2e-5, (strong_name, weak_name)
-            assert pipe.run.evaluations == reflection.cost(scale, STEPS), (strong_name, weak_name)
+            got = hand.run(reflection, guidance_scale=scale)
+            assert same(got, hand.sample(strong, weak, mode)), (strong_name, weak_name)
+            spent = hand.pipe.run.evaluations
+            assert spent == reflection.cost(scale, STEPS), (strong_name, weak_name)
+
+
+@pytest.mark.parametrize("mode", ["exact", "implicit", "cached", "extrapolate"])
+def test_combined_differences_equal_the_plain_loop(hand: ByHand, mode: str) -> None:
+    more = Side(adapters={"art": 1.6}, guidance_scale=7.0, prompt="a big red circle")
+    less = Side(hand.others, 1.5, {"art": -0.7}, "a ring", "a star")
+    conditional = Side(hand.others, 1.0, {"art": 0.4}, "a ring")  # needs one half only
+    for strong, weak in ((Side(), less), (more, less), (more, conditional)):
+        reflection = Reflection(strong, weak, steps=REFLECTED, mode=mode, gap=GAP)
+        assert same(hand.run(reflection), hand.sample(strong, weak, mode)), (strong, weak)
+
+
+@pytest.mark.parametrize("mode", ["exact", "implicit", "cached", "extrapolate"])
+def test_sound_reflects_as_the_video_does(mode: str) -> None:
+    """Of a pair in guidance, which both of them take from the side, one call gives everything."""
+    hand = LTX2("LTX2Pipeline")
+    strong, weak = Side(guidance_scale=4.0), Side(guidance_scale=1.5)
+    reflection = Reflection(strong, weak, steps=REFLECTED, mode=mode, gap=GAP)
+    assert same(hand.run(reflection), hand.sample(strong, weak, mode))

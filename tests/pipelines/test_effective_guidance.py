@@ -8,7 +8,7 @@ import torch
 from w2sd_video import Reflection, Side, reflect
 
 from .. import tiny
-from .test_by_hand import OTHER, ByHand
+from .test_by_hand import OTHER, SD
 
 SCALE = 5.0
 
@@ -45,23 +45,20 @@ def test_a_batch_has_one_for_every_clip() -> None:
 @pytest.mark.parametrize("weak", [Side(guidance_scale=1.0), Side(denoiser=OTHER)])
 def test_the_first_step_by_hand(mode: str, weak: Side) -> None:
     """Of the one output that leads from x to where the reflected step leads."""
-    found = logged(Reflection(weak=weak, mode=mode, steps=1))
-    pipe = tiny.stable_diffusion()
-    hand = ByHand(pipe, SCALE)
-    t, x = 750, torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(0))
-    t = int(hand.scheduler.timesteps[0])
-    below = t - 250
+    hand = SD("StableDiffusionPipeline")
+    hand.run(Reflection(weak=weak, mode=mode, steps=1))
+    found = hand.pipe.run.guidance
+    hand.begin()
     with torch.no_grad():
-        u, c = (
-            hand.output(x, t, Side(guidance_scale=0.0)),
-            hand.output(x, t, Side(guidance_scale=1.0)),
-        )
-        lower = hand.move(x, hand.output(x, t, Side()), t, below)
-        there = lower if mode == "exact" else x
-        pushed = hand.move(lower, hand.output(there, t, weak), below, t)
-        led = hand.move(pushed, hand.output(pushed, t, Side()), t, below)
-        zero, one = hand.move(x, 0 * x, t, below), hand.move(x, torch.ones_like(x), t, below)
+        here, below = hand.levels()[:2]
+        t, x = hand.scheduler.timesteps[0], hand.noise
+        u, c = (hand.output(x, t, Side(guidance_scale=scale)) for scale in (0.0, 1.0))
+        lower = hand.move(x, hand.output(x, t, Side()), here, below)
+        out_weak = hand.output(lower if mode == "exact" else x, t, weak)
+        pushed = hand.back(lower, out_weak, here, below)
+        led = hand.move(pushed, hand.output(pushed, t, Side()), here, below)
+        zero, one = hand.move(x, 0.0, here, below), hand.move(x, 1.0, here, below)
         out = (led - zero) / (one - zero)
         scale = ((out - u) * (c - u)).sum() / (c - u).square().sum()
     assert float(found[0]) == pytest.approx(float(scale), rel=1e-3)
-    assert [round(float(scale), 3) for scale in found[1:]] == [SCALE] * 3
+    assert [round(float(scale), 3) for scale in found[1:]] == [hand.scale] * 3

@@ -20,7 +20,8 @@ from w2sd_video.pipelines import (
 from w2sd_video import Reflection, Side, reflect
 
 from .. import tiny
-from .animatediff import GUIDANCE, add_lora, frames, state_of
+from .animatediff import GUIDANCE, add_lora, frames
+from .state import state_of
 
 
 @pytest.mark.parametrize(

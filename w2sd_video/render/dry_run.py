@@ -64,9 +64,7 @@ def _expected(jobs: list[Job], place: Place) -> Forecast | None:
 def _told(expected: Forecast) -> str:
     time, size = duration(expected.seconds), mebibytes(expected.size)
     memory = f"{mebibytes(expected.memory)} of memory a worker"
-    return f"about {time}, {size} of files, {memory}" + (
-        f"\nplan: {expected.plan}" if expected.plan else ""
-    )
+    return f"about {time}, {size} of files, {memory}\nplan: {expected.plan}"
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -99,7 +99,6 @@ def measure(
     from contextlib import nullcontext
 
     from . import load_pipeline
-    from .loss import bf16
     from .measure import (
         DEVELOPMENT_SEED,
         FIRST_SEED,
@@ -107,6 +106,7 @@ def measure(
         grade_vae,
         held_out_pairs,
     )
+    from .precision import bf16
     from .score import summary
 
     pipe = load_pipeline("video" if kind == "vae" else kind, weak=weak)

@@ -12,8 +12,8 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from . import models
-from .loss import bf16
 from .optimize import Say, Team
+from .precision import bf16
 from .world import FRAMES, SIZE, Scene, draw, sample_clip, sample_paths, sample_scene
 
 FIRST = 4  # frames of a clip that a still with a direction in its caption is one of

@@ -9,24 +9,14 @@ import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
 
+from .precision import bf16
+
 TREND = 0.5  # with 16 frames: the trend counts nine times what it is
 
 # Parameters of the Beta distributions that moments are drawn from: mostly where something is
 # decided, neither almost clean nor almost pure noise. The frames of a clip show together what
 # noise hides in each, so a clip is decided at more of it.
 STILLS, CLIPS = (1.6, 1.8), (3.0, 1.0)
-
-
-def bf16(device: torch.device | str) -> torch.autocast:
-    """bfloat16 where the device has it and the layers allow: about twice as fast on a CPU."""
-    type = torch.device(device).type
-    return torch.autocast(type, torch.bfloat16, enabled=has_bf16(type))
-
-
-def has_bf16(type: str) -> bool:
-    """Whether a type of device computes in bfloat16. A CPU without it (AVX2, say) emulates it, at
-    a tenth of the speed of float32."""
-    return type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def velocity_loss(

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from . import models
 from .clips import random_frames
-from .loss import bf16
 from .optimize import Run, Say, Stage, Team, fit
+from .precision import bf16
 from .world import SIZE
 
 WHOLE = 0.85  # of the steps see crops, the others whole frames

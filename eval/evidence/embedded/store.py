@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2sd_video import core
-from w2sd_video.shapes import FOLDERS, Kind, loss, measure, score, world
+from w2sd_video.shapes import FOLDERS, Kind, measure, precision, score, world
 from w2sd_video.shapes.world import Scene
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def fingerprint(kind: Kind) -> str:
     files = [
         *FOLDERS[kind].rglob("*"),
         *Path(str(core.__file__)).parent.glob("*.py"),
-        *(Path(str(module.__file__)) for module in (loss, measure, score, world)),
+        *(Path(str(module.__file__)) for module in (measure, precision, score, world)),
         evidence / "embedded" / "ideal.py",
         *(evidence / "stills" / f"{name}.py" for name in ("prompts", "sampler", "ways")),
         *(evidence / "video" / f"{name}.py" for name in ("columns", "models", "sampler")),
@@ -94,7 +94,7 @@ def fingerprint(kind: Kind) -> str:
     for file in sorted(files):
         if file.is_file():
             digest.update(file.name.encode() + file.read_bytes())
-    digest.update(f"bfloat16 {loss.has_bf16('cpu')}".encode())
+    digest.update(f"bfloat16 {precision.has_bf16('cpu')}".encode())
     for library in ("torch", "diffusers", "transformers"):
         digest.update(f"{library} {version(library)}".encode())
     return digest.hexdigest()[:20]

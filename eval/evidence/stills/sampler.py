@@ -36,7 +36,7 @@ class Embedded:
         """Rows of one batch."""
         import torch
 
-        from w2sd_video.shapes.loss import bf16
+        from w2sd_video.shapes.precision import bf16
 
         pipe = pipeline(self.kind, way.model)
         scenes = [scene for scene, _ in pairs]

@@ -34,8 +34,8 @@ class Embedded:
     fingerprint: str
 
     def __call__(self, column: Column, pairs: list[Pair]) -> list[Row]:
-        from w2sd_video.shapes.loss import bf16
         from w2sd_video.shapes.measure import grade_pipeline
+        from w2sd_video.shapes.precision import bf16
 
         from . import models
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from w2sd_video.render.errors import InputError
 from w2sd_video.render.inference.tokens import warning
 from w2sd_video.render.settings.config import Config, Model
 
@@ -32,9 +31,3 @@ def test_the_encoder_that_reads_most_decides(pipe: Any) -> None:
 
 def test_a_model_without_tokens() -> None:
     assert said(tiny.FAMILIES["DiTPipeline"].make(), "207") == []
-
-
-def test_a_length_that_is_none(pipe: Any) -> None:
-    for wrong in ("high", 0, 1.5):
-        with pytest.raises(InputError, match=f"must be a whole number above 0, got {wrong!r}"):
-            said(pipe, "a", max_sequence_length=wrong)

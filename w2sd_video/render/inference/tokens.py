@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from w2sd_video.render.errors import InputError
 from w2sd_video.render.inference.calls import parameters
 from w2sd_video.render.settings.config import Config
 
@@ -37,9 +36,4 @@ def _limit(pipe: Any, tokenizer: Any, config: Config) -> int:
     taken = parameters(type(pipe)).get("max_sequence_length")
     if taken is None or limit <= CLIP:
         return limit
-    asked = config.arguments.get("max_sequence_length", taken.default)
-    if not isinstance(asked, int) or asked < 1:
-        raise InputError(
-            f"must be a whole number above 0, got {asked!r}", key="arguments.max_sequence_length"
-        )
-    return min(limit, asked)
+    return min(limit, int(config.arguments.get("max_sequence_length", taken.default)))

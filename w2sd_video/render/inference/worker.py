@@ -186,6 +186,7 @@ class Worker:
             plan = planned(batch)
         except DoesNotFitError as error:
             fewer = _fewer(batch, planned)
+            self._fitting.clear()  # what that has found may be in force now
             fits = f"; memory.batch_size: {fewer} fits" if fewer else ""
             raise InputError(f"{error}{fits}", key="memory") from None
         if plan != before:

@@ -118,3 +118,7 @@ def _kind(config: Config) -> Iterator[Problem]:
     scale = config.arguments.get("true_cfg_scale", 1.0)  # which the cost of a clip depends on
     if isinstance(scale, bool) or not isinstance(scale, int | float):
         yield ("arguments", "true_cfg_scale"), f"must be a number, got {scale!r}"
+    length = config.arguments.get("max_sequence_length", 1)  # which cut prompts are told by
+    if isinstance(length, bool) or not isinstance(length, int) or length < 1:
+        message = f"must be a whole number above 0, got {length!r}"
+        yield ("arguments", "max_sequence_length"), message

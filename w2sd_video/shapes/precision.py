@@ -13,7 +13,7 @@ def bf16(device: torch.device | str) -> torch.autocast:
 
 def has_bf16(kind: str) -> bool:
     """Whether a kind of device computes in bfloat16. A CPU that has not (AVX2, say) emulates it,
-    which is many times slower than float32."""
+    several times slower than float32."""
     if kind != "cpu":
         return True
     return torch.backends.mkldnn.is_available() and bool(

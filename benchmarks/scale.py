@@ -5,9 +5,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from w2sd_video.render.engines import Place, cluster
 from w2sd_video.render.engines.cluster import Actor, Cluster
@@ -27,6 +31,7 @@ from .measure import Figures, alone
 
 TINY = 10_000
 CLIPS = 8  # of the embedded model, each plain and reflected
+BARE = 15.0  # seconds
 
 
 def expected() -> Figures:
@@ -54,7 +59,11 @@ def _expected() -> Figures:
 
 
 def workers() -> Figures:
-    """How much faster two Ray workers are than one; each has a core, and its model loaded."""
+    """How much faster two Ray workers are than one; each has a core, and its model loaded.
+
+    ``bare_ratio`` is what two processes that do nothing but sample come to, with no renderer and
+    no Ray about them: what the machine has to give.
+    """
     seconds = []
     with _nodes(2), tempfile.TemporaryDirectory() as temporary:
         for count in (1, 2):
@@ -71,7 +80,39 @@ def workers() -> Figures:
                     Cluster(count),
                 )
             seconds.append((marks[-1] - marks[0]) / len(jobs))
-    return {"one_seconds_a_clip": seconds[0], "ratio": seconds[0] / seconds[1]}
+    one, two = (sum(_bare_rates(count)) for count in (1, 2))
+    return {
+        "one_seconds_a_clip": seconds[0],
+        "ratio": seconds[0] / seconds[1],
+        "bare_ratio": two / one,
+    }
+
+
+def _bare_rates(count: int) -> list[float]:
+    """Of so many processes of one thread that sample at the same time."""
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        return [future.result() for future in [pool.submit(_bare_rate) for _ in range(count)]]
+
+
+def _bare_rate() -> float:
+    """Calls of the pipeline a second."""
+    from w2sd_video.memory.heap import hold_freed
+    from w2sd_video.shapes import load_pipeline
+
+    hold_freed()
+    torch.set_num_threads(1)
+    pipe = load_pipeline()
+    pipe.set_progress_bar_config(disable=True)
+
+    def call() -> None:
+        pipe(["a red circle moving left"] * 4, num_inference_steps=1, output_type="latent")
+
+    call()
+    calls, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < BARE:
+        call()
+        calls += 1
+    return calls / (time.perf_counter() - begun)
 
 
 def scheduling() -> Figures:

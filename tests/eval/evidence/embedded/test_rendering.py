@@ -111,7 +111,8 @@ def test_a_clip_s_key_is_of_all_that_it_depends_on() -> None:
     "place",
     [
         "shapes.score",
-        "shapes.loss",
+        "shapes.measure",
+        "shapes.precision",
         "core.reflection",
         "eval.evidence.embedded.ideal",
         "eval.evidence.stills.sampler",

@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 LONG = -o faulthandler_timeout=3600  # what takes longer than five minutes here does not hang
 
-.PHONY: demo test nightly nightly-vbench nightly-vbench-wiring quick check evidence bench clean
+.PHONY: demo test nightly nightly-vbench nightly-vbench-wiring quick check evidence evidence-dit bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,8 +41,11 @@ nightly-vbench-wiring: $(STAMP)  ## The official VBench with random weights: the
 quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
-evidence: $(STAMP)  ## Measure all that docs/evidence.md says, and write it anew.
+evidence: $(STAMP)  ## Measure what docs/evidence.md says, and write it anew; see evidence-dit.
 	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence all --keep
+
+evidence-dit: $(STAMP)  ## Likewise what takes hours: studies of the video transformer.
+	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence shapes-dit settings-dit --keep
 
 bench: $(STAMP)  ## The benchmarks, one JSON line each.
 	$(BIN)/python -m benchmarks

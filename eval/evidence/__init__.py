@@ -48,17 +48,22 @@ for _kind, _named in ON_MODELS.items():
     else:
         MISSING |= dict.fromkeys(_named, _kind)
 ALL = "all"
+# What takes hours by itself, and is measured only if it is named.
+APART = ("shapes-dit", "settings-dit")
+# Of these it can be said on how many pairs; ``run`` takes them.
+SIZED = ("shapes-video", "shapes-dit")
 
 
 class Evidence(Protocol):
     """What a module of this package has."""
 
-    def run(self, seed: int, quick: bool) -> Result:
+    def run(self, seed: int, quick: bool, **size: int) -> Result:
         """Measure.
 
         Args:
             seed: of every random number; results for one seed are the same each time.
             quick: a size that takes seconds and shows only that everything runs.
+            size: ``pairs`` of the test, for those that are ``SIZED``.
         """
         ...
 
@@ -71,6 +76,8 @@ def load(name: str) -> Evidence:
 
 def chosen(names: list[str]) -> list[str]:
     """Of the names asked for, those that are meant, in the page's order.
+
+    ``all`` means all but those ``APART``.
 
     Raises:
         InputError: for a name that is not known, or whose model has no weights.
@@ -85,4 +92,4 @@ def chosen(names: list[str]) -> list[str]:
         if name != ALL and name not in EVIDENCES:
             near = did_you_mean(name, [*EVIDENCES, ALL, "ls"])
             raise InputError(f"unknown evidence '{name}'{near} ({', '.join(EVIDENCES)}, {ALL})")
-    return [name for name in EVIDENCES if name in names or ALL in names]
+    return [name for name in EVIDENCES if name in names or (ALL in names and name not in APART)]

@@ -2,6 +2,8 @@
 
 Batches are cut by a pair's place in its split, never by what is missing, and each clip has a
 generator of its own. So neither the number of processes nor an interruption changes a result.
+All columns of the same pairs come one after the other in one process, which may remember what they
+have in common (``memo.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import itertools
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -75,9 +77,9 @@ class Rendering(Generic[C, P]):
 
     def get(self, wanted: Iterable[Wanted[C, P]]) -> None:
         """Have rows of all these clips."""
-        work = list(self._missing([*wanted]))
+        work = self._missing([*wanted])
         if self.processes == 1 or len(work) < 2:
-            _work(self.sampler, work, self.folder / "0.jsonl")
+            _work(self.sampler, _joined(work), self.folder / "0.jsonl")
         else:
             _on_processes(self.sampler, work, self.folder, min(self.processes, len(work)))
         if work:
@@ -92,27 +94,39 @@ class Rendering(Generic[C, P]):
         rows = [self.rows[key] for key in self.asked]
         return len(rows), sum(row.evaluations for row in rows), sum(row.seconds for row in rows)
 
-    def _missing(self, wanted: list[Wanted[C, P]]) -> Iterator[Wanted[C, P]]:
-        """Batches of which a clip is missing, each once, the dearest first: so that all
-        processes end at about the same time."""
+    def _missing(self, wanted: list[Wanted[C, P]]) -> list[list[Wanted[C, P]]]:
+        """Batches of which a clip is missing, each once: of the same pairs in one list, and the
+        longest lists first, so that all processes end at about the same time."""
         self.asked |= {self.key(one.column, pair) for one in wanted for pair in one.pairs}
         batches = {
             self.key(one.column, one.pairs[i]): Wanted(one.column, one.pairs[i : i + self.batch])
             for one in sorted(wanted, key=lambda one: len(one.pairs))
             for i in range(0, len(one.pairs), self.batch)
         }
-        for batch in sorted(batches.values(), key=lambda one: -one.evaluations):
+        missing: dict[P, list[Wanted[C, P]]] = {}
+        for batch in batches.values():
             if any(self.key(batch.column, pair) not in self.rows for pair in batch.pairs):
-                yield batch
+                missing.setdefault(batch.pairs[0], []).append(batch)
+        return sorted(missing.values(), key=lambda own: -_evaluations(own))
+
+
+def _joined(work: list[list[Wanted[C, P]]]) -> list[Wanted[C, P]]:
+    return [batch for own in work for batch in own]
+
+
+def _evaluations(work: list[Wanted[Any, Any]]) -> int:
+    return sum(batch.evaluations for batch in work)
 
 
 def _on_processes(
-    sampler: Sampler[Any, Any], work: list[Wanted[Any, Any]], folder: Path, count: int
+    sampler: Sampler[Any, Any], work: list[list[Wanted[Any, Any]]], folder: Path, count: int
 ) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [
         context.Process(
-            target=_alone, args=(sampler, work[i::count], folder / f"{i}.jsonl"), daemon=True
+            target=_alone,
+            args=(sampler, _joined(work[i::count]), folder / f"{i}.jsonl"),
+            daemon=True,
         )
         for i in range(count)
     ]
@@ -143,7 +157,7 @@ def _alone(sampler: Sampler[C, P], work: list[Wanted[C, P]], file: Path) -> None
 
 
 def _work(sampler: Sampler[C, P], work: list[Wanted[C, P]], file: Path) -> None:
-    total, done = sum(batch.evaluations for batch in work), 0
+    total, done = _evaluations(work), 0
     began = told = time.monotonic()
     for batch in work:
         append(file, sampler(batch.column, batch.pairs))

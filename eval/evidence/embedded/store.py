@@ -86,7 +86,7 @@ def fingerprint(kind: Kind) -> str:
         *FOLDERS[kind].rglob("*"),
         *Path(str(core.__file__)).parent.glob("*.py"),
         *(Path(str(module.__file__)) for module in (measure, precision, score, world)),
-        evidence / "embedded" / "ideal.py",
+        *(evidence / "embedded" / f"{name}.py" for name in ("ideal", "memo")),
         *(evidence / "stills" / f"{name}.py" for name in ("prompts", "sampler", "ways")),
         *(evidence / "video" / f"{name}.py" for name in ("columns", "models", "sampler")),
     ]

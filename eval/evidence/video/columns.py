@@ -42,12 +42,16 @@ class Column:
         """
         if self.partner is None:
             return None
-        own = self.partner in ("weights", "weights and guidance", "still")
         weak = Side(
-            denoiser=denoiser(self.partner) if own else None,
+            denoiser=denoiser(self.partner) if self.has_weights_of_its_own else None,
             guidance_scale=LOW if "guidance" in self.partner else None,
         )
         return Reflection(weak=weak, steps=self.share, mode=self.mode, gap=self.gap)
+
+    @property
+    def has_weights_of_its_own(self) -> bool:
+        """The weak side."""
+        return self.partner in ("weights", "weights and guidance", "still")
 
     @property
     def reflects(self) -> int:

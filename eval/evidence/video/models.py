@@ -8,7 +8,7 @@ from typing import Any
 
 from w2sd_video.shapes import Kind
 
-from .columns import Model, Partner
+from .columns import Column, Model, Partner
 
 
 @cache
@@ -38,6 +38,13 @@ def denoiser(kind: Kind, partner: Partner) -> Any:
     weak = pipeline(kind, "strong" if partner == "still" else "weak")
     module = getattr(weak, _place(weak))
     return still(module) if partner == "still" else module
+
+
+def denoisers(kind: Kind, column: Column) -> list[Any]:
+    """All that a column calls."""
+    pipe = pipeline(kind, column.model)
+    own = getattr(pipe, _place(pipe))
+    return [own, denoiser(kind, column.partner)] if column.has_weights_of_its_own else [own]
 
 
 def still(module: Any) -> Any:

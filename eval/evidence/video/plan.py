@@ -12,7 +12,7 @@
   at its mean over those that reflect (the others have plain guidance, and pull the mean down). Only
   what beats both is more than guidance.
 - Extrapolation has guidance of its own, and as many more steps as make up for its lower cost.
-- What is not among ``LARGE`` is on fewer pairs, and descriptive where no claim names it.
+- What is among the ``few`` is on fewer pairs. What no claim names is descriptive.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Plan:
     Attributes:
         steps: sampling steps of all columns but those that make up for evaluations. Strong gets
             as many clips all right with these as with half as many again.
-        dev, test, grid: pairs; of the test ``test`` in the ``LARGE`` columns, and the first
-            ``grid`` of them in all others.
+        dev, test, grid: pairs; of the test all ``test``, but the first ``grid`` of them in a
+            ``few`` columns.
         guidances: what may be chosen. Those of ``start`` are tried first, and the next one
             as long as the last one is the best.
         shares: of steps that reflect.
@@ -116,8 +116,12 @@ MATCHED, PUSHED = "strong, matched guidance", "strong, guidance of reflecting st
 MIXED = "weak denoiser"
 REFLECTED, EXTRAPOLATED = reflected("exact", 0.5), reflected("extrapolate", 0.5)
 IMPLICIT, CACHED = reflected("implicit", 0.5), reflected("cached", 0.5)
-# Of these all pairs are sampled.
-LARGE = (WEAK, STRONG, BEST, EQUAL, MATCHED, PUSHED, REFLECTED, EXTRAPOLATED, IMPLICIT, CACHED)
+
+
+def few(plan: Plan) -> set[str]:
+    """Columns that only the first pairs of the test are sampled of."""
+    others = {reflected("extrapolate", share) for share in plan.shares} - {EXTRAPOLATED}
+    return others | {MIXED, SELF}
 
 
 def columns(plan: Plan, chosen: Chosen) -> dict[str, Column]:

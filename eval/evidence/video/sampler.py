@@ -14,10 +14,12 @@ from w2sd_video.shapes.score import speed
 from w2sd_video.shapes.world import Scene
 
 from ..embedded.ideal import Clip, complete, iou, nearest, psnr
+from ..embedded.memo import Memo
 from ..embedded.rendering import Rendering, Wanted
 from ..embedded.store import Pair, Row, rows
 from .columns import Column
 
+MEMO = Memo()
 Videos = Rendering[Column, Pair]
 Clips = Wanted[Column, Pair]
 
@@ -41,7 +43,8 @@ class Embedded:
 
         pipe = _Recorded(models.pipeline(self.kind, column.model))
         began = time.process_time()
-        with bf16("cpu"):
+        called = models.denoisers(self.kind, column)
+        with bf16("cpu"), MEMO.of((self.kind, pairs), called):
             graded = grade_pipeline(
                 pipe,
                 pairs,

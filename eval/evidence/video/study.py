@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from w2sd_video.shapes import Kind
 
 from ..embedded.rendering import Wanted
@@ -11,21 +13,27 @@ from .choice import choose
 from .drawn import CAPTION, figure
 from .outcomes import Found
 from .pairs import Pair, captions, split_pairs
-from .plan import FULL, LARGE, QUICK, Chosen, Plan
+from .plan import FULL, QUICK, Chosen, Plan, few
 from .report import Report
 from .sampler import Clips, Videos
 from .tables import tables
 from .working import NAMES, effort, say_cost, videos
 
 
-def run(kind: Kind, seed: int, quick: bool) -> Result:
+def run(kind: Kind, seed: int, quick: bool, pairs: int | None = None) -> Result:
     """The evidence of one kind of video model.
+
+    Args:
+        pairs: of the test, where they are not to be as many as planned.
 
     Raises:
         InputError: if there are no weights of it.
     """
+    plan = QUICK if quick else FULL
+    if pairs is not None:
+        plan = replace(plan, test=pairs)
     with videos(kind, quick) as rendering:
-        return result(kind, QUICK if quick else FULL, rendering, seed)
+        return result(kind, plan, rendering, seed)
 
 
 def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
@@ -54,7 +62,7 @@ def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
 
 def _test(plan: Plan, chosen: Chosen, pairs: list[Pair]) -> dict[str, Clips]:
     return {
-        label: Wanted(column, pairs if label in LARGE else pairs[: plan.grid])
+        label: Wanted(column, pairs[: plan.grid] if label in few(plan) else pairs)
         for label, column in planned.columns(plan, chosen).items()
     }
 
@@ -93,8 +101,8 @@ def _about(plan: Plan, chosen: Chosen, test: list[Pair]) -> str:
         f"other, both at as many evaluations. Then {plan.test} test pairs were looked at once: "
         f"{len(one)} of one thing, with {len({*one})} captions, and {len(two)} of two, with "
         f"{len({*two})}. Captions, with all their pairs, are what intervals resample and tests "
-        f"turn round. All columns that a claim of reflection rests on have all pairs; the others, "
-        f"other shares of the steps among them, the first {plan.grid}, and are descriptive. "
+        f"turn round. All columns have all pairs, but {', '.join(sorted(few(plan)))} the first "
+        f"{plan.grid}. "
         "*All right* is the primary metric: number, colors, shapes, directions and background, "
         "all of them. A caption has no one ideal clip; PSNR and IoU are against the clip of its "
         "scene that the world itself would draw at the size, middle and speed that are found in "

@@ -7,7 +7,7 @@ import math
 from ..measured import Measured
 from ..result import LEVEL, Table
 from .outcomes import Test
-from .plan import LARGE, METRICS, PRIMARY, Metric
+from .plan import METRICS, PRIMARY, Metric, few
 from .report import Report
 
 NOTHING = "–"  # where no clip has anything to measure
@@ -65,6 +65,7 @@ def _by_things(report: Report) -> Table:
                 label,
                 [report.found[label].means(things=n)[PRIMARY] or NOTHING for n in (1, 2)],
             )
-            for label in LARGE
+            for label in report.found
+            if label not in few(report.plan)
         ],
     )

@@ -29,6 +29,7 @@ def effort(rendering: Videos) -> str:
     """The same afterwards, as it was."""
     clips, evaluations, seconds = rendering.effort
     return (
-        f"It took {clips:,} clips and {evaluations:,.0f} denoiser evaluations, the development "
-        f"split included: {seconds / 60:.0f} minutes of one core."
+        f"It took {clips:,} clips of {evaluations:,.0f} denoiser evaluations, the development "
+        f"split included: {seconds / 60:.0f} minutes of one core. What clips of one prompt and "
+        "seed have in common was evaluated once, and counts in each."
     )

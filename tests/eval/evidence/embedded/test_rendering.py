@@ -115,6 +115,7 @@ def test_a_clip_s_key_is_of_all_that_it_depends_on() -> None:
         "shapes.precision",
         "core.reflection",
         "eval.evidence.embedded.ideal",
+        "eval.evidence.embedded.memo",
         "eval.evidence.stills.sampler",
         "eval.evidence.stills.prompts",
         "eval.evidence.video.sampler",

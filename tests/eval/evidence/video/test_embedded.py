@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 from diffusers import LattePipeline, UNetMotionModel
+from w2sd_video.eval.evidence.embedded.memo import Memo
 from w2sd_video.eval.evidence.embedded.store import Row
 from w2sd_video.eval.evidence.video import models as loaded
+from w2sd_video.eval.evidence.video import sampler
 from w2sd_video.eval.evidence.video.columns import Column, plain_with
 from w2sd_video.eval.evidence.video.models import still
 from w2sd_video.eval.evidence.video.pairs import split_pairs
@@ -120,3 +123,21 @@ def test_frames_of_the_still_partner_do_not_see_each_other(kind: str) -> None:
     alone = moved_by(still(moving))
     assert alone[0] > 0
     assert max(alone[1:]) == pytest.approx(0, abs=1e-5)
+
+
+@needs_weights
+def test_what_columns_have_in_common_is_evaluated_once(
+    embedded: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = [replace(EXACT, share=share) for share in (0.34, 0.67, 1.0)]
+    apart = []
+    for column in columns:
+        monkeypatch.setattr(sampler, "MEMO", Memo())
+        apart += embedded(column, PAIRS)
+        assert sampler.MEMO.spared == 0
+    monkeypatch.setattr(sampler, "MEMO", Memo())
+    together = [row for column in columns for row in embedded(column, PAIRS)]
+    # The second begins with the first's three calls and one that ends it; the third with seven.
+    assert sampler.MEMO.spared == 4 + 7
+    for a, b in zip(apart, together, strict=True):
+        assert (a.key, a.values, a.evaluations) == (b.key, b.values, b.evaluations)

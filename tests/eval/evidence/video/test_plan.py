@@ -14,7 +14,6 @@ from w2sd_video.eval.evidence.video.plan import (
     EQUAL,
     EXTRAPOLATED,
     FULL,
-    LARGE,
     MATCHED,
     MIXED,
     PRIMARY,
@@ -25,6 +24,7 @@ from w2sd_video.eval.evidence.video.plan import (
     Chosen,
     Held,
     columns,
+    few,
 )
 from w2sd_video.eval.evidence.video.plan import reflected as label
 
@@ -74,11 +74,14 @@ def test_extrapolation_has_guidance_of_its_own_and_as_many_evaluations() -> None
 
 def test_what_the_issue_asks_for_is_on_all_pairs() -> None:
     """Strong, weak, equal evaluations, best and matched guidance, and each mode."""
-    asked = {STRONG, WEAK, EQUAL, BEST, MATCHED, PUSHED, REFLECTED, EXTRAPOLATED}
-    assert {*LARGE} == asked | {label("implicit", 0.5), label("cached", 0.5)}
-    assert {*LARGE} <= {*columns(FULL, CHOSEN)}
+    all_pairs = {*columns(FULL, CHOSEN)} - few(FULL)
+    asked = {STRONG, WEAK, EQUAL, BEST, MATCHED, PUSHED, EXTRAPOLATED}
+    asked |= {
+        label(mode, share) for mode in ("exact", "implicit", "cached") for share in (0.25, 0.5, 1.0)
+    }
+    assert all_pairs == asked | {"strong, 12 steps", "strong, 24 steps"}  # as dear as the others
     secondary = [held for held in CLAIMS if held.b != STRONG and held.a != MIXED]
-    assert {label for held in secondary for label in (held.a, held.b)} <= {*LARGE}
+    assert {label for held in secondary for label in (held.a, held.b)} <= all_pairs
 
 
 def test_strong_without_guidance_has_twice_the_steps() -> None:

@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from w2sd_video.render.quiet import quiet
 
+from .. import worker
 from .store import Row, append, read
 
 TOLD_EVERY = 60.0  # seconds
@@ -145,14 +146,9 @@ def _on_processes(
 
 
 def _alone(sampler: Sampler[C, P], work: list[Wanted[C, P]], file: Path) -> None:
-    """In a process of its own: one thread, since there is a process for each core."""
+    """In a process of its own."""
     quiet()
-    import torch
-
-    from w2sd_video.memory.heap import hold_freed
-
-    torch.set_num_threads(1)
-    hold_freed()
+    worker.begin()
     _work(sampler, work, file)
 
 

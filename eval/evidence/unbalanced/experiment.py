@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from w2sd_video.shapes.world import SHAPES
 
+from .. import worker
 from .classes import NOTHING, classes, frechet, overlaps
 from .pictures import KINDS, with_rare
 from .sampling import noise, sample
@@ -68,7 +69,7 @@ def repetitions(size: Size, seed: int, processes: int = 0) -> list[Repetition]:
     if count == 1:
         return [work(repeat) for repeat in range(size.repeats)]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, torch.set_num_threads, (1,)) as pool:
+    with ProcessPoolExecutor(count, context, worker.begin) as pool:
         return list(pool.map(work, range(size.repeats)))
 
 

@@ -63,7 +63,8 @@ class Encoder:
 def replaced(call: Call, prompt: Any, negative_prompt: Any) -> Arguments:
     """The call with other prompts; what is None stays as the call has it.
 
-    Embeddings that the call gives in place of a prompt make way for the side's.
+    A side's prompt is that of all text encoders: what the call has for a second one makes way,
+    as do embeddings that it gives in place of a prompt.
 
     Raises:
         UnsupportedSide: if a side has another number of prompts than the call.
@@ -71,9 +72,9 @@ def replaced(call: Call, prompt: Any, negative_prompt: Any) -> Arguments:
     arguments = dict(call)
     count = _count(call)
     for name, text in (("prompt", prompt), ("negative_prompt", negative_prompt)):
-        embedded = [key for key in call if _embeds(key, name)]
         if text is not None:
-            arguments |= dict.fromkeys(embedded)
+            others = {f"{name}_2", f"{name}_3"} & {*call}
+            arguments |= dict.fromkeys(key for key in call if key in others or _embeds(key, name))
             arguments[name] = _each(text, count)
         elif isinstance(call.get(name), str):
             arguments[name] = _each(call[name], count)  # pipelines want both of one type

@@ -39,7 +39,7 @@ class Side:
             models that take their guidance as an input (Flux, HunyuanVideo) it is that.
         adapters: LoRA names and their scales, also zero or negative; adapters that are not
             named stay as they are.
-        prompt: for every clip, or one for each.
+        prompt: for every clip, or one for each; all text encoders read it.
         negative_prompt: likewise; only guidance other than 1 shows it to a side.
         controlnet_scale, ip_adapter_scale: scale of the condition; 0 switches it off.
         experts: the best or the worst routed experts of a mixture.

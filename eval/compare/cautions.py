@@ -13,7 +13,7 @@ from .metrics import BOUGHT_BY_STILLNESS, MOVEMENT, Metric, without_movement
 from .settings import differing, of_reflection, plain_part, told
 from .verdicts import BETTER, WORSE, counted, foremost, listed, verdicts
 
-FEW = 10  # with fewer pairs intervals are rough
+FEW = 10  # with fewer draws intervals are rough
 SHOWN = 3  # of a longer list
 
 
@@ -113,7 +113,6 @@ def _movement(comparison: Comparison) -> Iterator[str]:
 
 
 def _few(comparison: Comparison) -> Iterator[str]:
-    pairs = len(comparison.pairs)
     if comparison.dropped:
         first = [
             f"“{_short(prompt)}” seed {seed} (not in {listed(lacking)})"
@@ -129,8 +128,9 @@ def _few(comparison: Comparison) -> Iterator[str]:
             told_of = listed([f"{n} {what}" for what, n in folder.left_out.items()])
             clips = "clip" if sum(folder.left_out.values()) == 1 else "clips"
             yield f"{folder.path}: {told_of} {clips} left out."
-    if pairs < FEW and comparison.metrics:
-        yield f"With {counted(pairs, 'pair')}, intervals are rough; take {FEW} or more."
+    draws, what = comparison.draws
+    if draws < FEW and comparison.metrics:
+        yield f"With {counted(draws, what)}, intervals are rough; take {FEW} or more."
 
 
 def _other_settings(comparison: Comparison) -> Iterator[str]:

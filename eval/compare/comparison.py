@@ -51,6 +51,17 @@ class Comparison:
         return [column.clips[pair] for column in self.columns]
 
     @cached_property
+    def prompts(self) -> list[str] | None:
+        """Of the pairs, where they are what is drawn: not where there is one for all."""
+        prompts = [prompt for prompt, _ in self.pairs]
+        return prompts if len({*prompts}) > 1 else None
+
+    @property
+    def draws(self) -> tuple[int, str]:
+        """How many, and what one is."""
+        return (len({*self.prompts}), "prompt") if self.prompts else (len(self.pairs), "pair")
+
+    @cached_property
     def scores(self) -> Array:
         """``(columns, pairs, metrics)``; NaN where a clip has no score."""
         shape = len(self.columns), len(self.pairs), len(self.metrics)
@@ -91,7 +102,7 @@ class Comparison:
         keys, found = [], []
         for i, column in enumerate(self.others, start=1):
             keys += [(column.label, metric.name) for metric in self.metrics]
-            found += compare(self.scores[i], self.scores[0], lower)
+            found += compare(self.scores[i], self.scores[0], lower, self.prompts)
         return dict(zip(keys, corrected(found), strict=True))
 
     @cached_property
@@ -100,7 +111,7 @@ class Comparison:
         return {
             (column.label, metric.name): interval
             for column, scores in zip(self.columns, self.scores, strict=True)
-            for metric, interval in zip(self.metrics, intervals_of(scores), strict=True)
+            for metric, interval in zip(self.metrics, intervals_of(scores, self.prompts), strict=True)
         }
 
     def mean(self, column: int, metric: int) -> tuple[float, int]:

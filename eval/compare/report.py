@@ -54,6 +54,7 @@ def page(comparison: Comparison, clips: int) -> str:
         by=main.label,
         resamples=f"{RESAMPLES:,}",
         flips=f"{FLIPS:,}",
+        draw=comparison.draws[1],
         tests=len(comparison.results),
     )
 

@@ -1,5 +1,9 @@
 """Paired differences: means, bootstrap intervals, wins, sign-flip tests, Holm's correction.
 
+Pairs with one prompt are not draws of their own: they share how hard it is. So where prompts are
+given, they, with all their pairs, are what the bootstrap draws and whose differences a test gives
+the other sign. Estimates are means over pairs all the same.
+
 Everything is drawn from one fixed seed, so the same clips give the same numbers.
 """
 
@@ -54,16 +58,22 @@ class Paired:
         return (self.wins + self.ties / 2) / self.n if self.n else math.nan
 
 
-def compare(values: Array, reference: Array, lower_is_better: Sequence[bool]) -> list[Paired]:
+def compare(
+    values: Array,
+    reference: Array,
+    lower_is_better: Sequence[bool],
+    prompts: Sequence[str] | None = None,
+) -> list[Paired]:
     """Compare a column with the reference, metric by metric.
 
     Args:
         values, reference: ``(pairs, metrics)``; NaN where a clip has no score.
         lower_is_better: one for each metric.
+        prompts: one for each pair, if they are the draws; else pairs are.
     """
     differences = values - reference
-    intervals = mean_intervals(differences)
-    p = sign_flip(differences)
+    intervals = mean_intervals(differences, prompts)
+    p = sign_flip(differences, prompts)
     found = []
     for k, lower in enumerate(lower_is_better):
         both = np.isfinite(differences[:, k])
@@ -84,7 +94,7 @@ def compare(values: Array, reference: Array, lower_is_better: Sequence[bool]) ->
     return found
 
 
-def mean_intervals(values: Array) -> list[Interval | None]:
+def mean_intervals(values: Array, prompts: Sequence[str] | None = None) -> list[Interval | None]:
     """95 % bootstrap intervals of the means of columns, over the rows where they are finite.
 
     Percentiles of resampled means, widened about the mean by √(n/(n−1)) · t/z: resamples spread
@@ -92,7 +102,10 @@ def mean_intervals(values: Array) -> list[Interval | None]:
 
     Args:
         values: ``(rows, columns)``.
+        prompts: one for each row, if they are the draws; else rows are.
     """
+    if prompts is not None:
+        values = _parts(values, prompts)
     found: list[Interval | None] = [None] * values.shape[1]
     for rows, columns in _alike(values):
         n = len(rows)
@@ -124,17 +137,21 @@ def _resampled_means(values: Array) -> Array:
     return means
 
 
-def sign_flip(differences: Array) -> list[float]:
-    """Two-sided p of "the sign of each pair's difference is a coin's", by its mean.
+def sign_flip(differences: Array, prompts: Sequence[str] | None = None) -> list[float]:
+    """Two-sided p of "the sign of each draw's difference is a coin's", by its mean.
 
     All flips are tried where few pairs differ; else ``FLIPS`` random ones and the one observed.
 
     Args:
         differences: ``(pairs, metrics)``; NaN where one of the pair has no score.
+        prompts: one for each pair, if they are the draws; else pairs are.
 
     Returns:
         one p for each metric; NaN where no pair has both scores.
     """
+    if prompts is not None:
+        sums, counts = _by_prompt(differences, prompts)
+        differences = np.where(counts > 0, sums, np.nan)
     found = [math.nan] * differences.shape[1]
     for rows, columns in _alike(differences):
         if not len(rows):
@@ -147,6 +164,29 @@ def sign_flip(differences: Array) -> list[float]:
         for i, p in zip(many, _random(part[:, many]), strict=True):
             found[columns[i]] = p
     return found
+
+
+def _parts(values: Array, prompts: Sequence[str]) -> Array:
+    """What each prompt adds to the mean over pairs, ``(prompts, columns)``.
+
+    To first order, resampling prompts moves that mean as it does the plain mean of these. With a
+    pair for each they are the values.
+    """
+    sums, counts = _by_prompt(values, prompts)
+    known, asked = counts.sum(axis=0), (counts > 0).sum(axis=0)
+    each = np.maximum(known, 1)
+    mean = sums.sum(axis=0) / each
+    return np.where(counts > 0, mean + (sums - counts * mean) * asked / each, np.nan)
+
+
+def _by_prompt(values: Array, prompts: Sequence[str]) -> tuple[Array, Array]:
+    """Sums of the finite values, and how many they are: ``(prompts, columns)`` each."""
+    known = np.isfinite(values)
+    names, whose = np.unique(np.asarray(prompts, dtype=str), return_inverse=True)
+    sums, counts = (np.zeros((len(names), values.shape[1])) for _ in range(2))
+    np.add.at(sums, whose, np.where(known, values, 0.0))
+    np.add.at(counts, whose, known)
+    return sums, counts
 
 
 def _exact(differences: Array) -> float:

@@ -1,8 +1,6 @@
 """Means over pairs of a prompt and a seed, of which several may have one caption.
 
-Pairs with one caption are not draws of their own: they share how hard it is. So captions, with
-all their pairs, are what the bootstrap draws, and whose differences a test gives the other sign.
-Estimates are means over pairs all the same.
+Captions are what is drawn (``eval/compare/statistics.py``).
 """
 
 from __future__ import annotations
@@ -24,17 +22,15 @@ def means(values: Array, captions: Sequence[str]) -> list[Measured | None]:
     Args:
         values: ``(pairs, columns)``; they are many, and the means do not keep them.
     """
-    sums, counts = _by_caption(values, captions)
-    known, asked = counts.sum(axis=0), (counts > 0).sum(axis=0)
-    mean = sums.sum(axis=0) / np.maximum(known, 1)
-    # What each caption adds to the mean over pairs: to first order, resampling captions moves
-    # that mean as it does the plain mean of these. With a pair for each they are the values.
-    parts = mean + (sums - counts * mean) * asked / np.maximum(known, 1)
-    intervals = mean_intervals(np.where(counts > 0, parts, np.nan))
+    known = np.isfinite(values)
+    counts = known.sum(axis=0)
+    found = np.where(known, values, 0.0).sum(axis=0) / np.maximum(counts, 1)
     return [
-        Measured(values=[], mean=float(m), low=ends[0], high=ends[1]) if n else None
-        for m, n, found in zip(mean, known, intervals, strict=True)
-        for ends in [found or (None, None)]
+        Measured(values=[], mean=float(mean), low=ends[0], high=ends[1]) if count else None
+        for mean, count, interval in zip(
+            found, counts, mean_intervals(values, captions), strict=True
+        )
+        for ends in [interval or (None, None)]
     ]
 
 
@@ -47,20 +43,9 @@ def mean(values: Array, captions: Sequence[str]) -> Measured:
 
 def p_values(differences: Array, captions: Sequence[str]) -> list[float]:
     """Two-sided p of "the sign of each caption's differences is a coin's", for each column."""
-    sums, counts = _by_caption(differences, captions)
-    return sign_flip(np.where(counts > 0, sums, np.nan))
+    return sign_flip(differences, captions)
 
 
 def p_value(differences: Array, captions: Sequence[str]) -> float:
     """Of ``(pairs,)``."""
     return p_values(differences[:, None], captions)[0]
-
-
-def _by_caption(values: Array, captions: Sequence[str]) -> tuple[Array, Array]:
-    """Sums of the finite values, and how many they are: ``(captions, columns)`` each."""
-    known = np.isfinite(values)
-    names, whose = np.unique(np.asarray(captions, dtype=str), return_inverse=True)
-    sums, counts = (np.zeros((len(names), values.shape[1])) for _ in range(2))
-    np.add.at(sums, whose, np.where(known, values, 0.0))
-    np.add.at(counts, whose, known)
-    return sums, counts

@@ -40,7 +40,7 @@ class Memo:
             self._known.clear()
         own = {id(module): module for module in modules}
         for place, module in own.items():
-            module.forward = self._remembered(place, module.forward)  # type: ignore[method-assign]
+            module.forward = self._remembered(place, module.forward)
         try:
             yield
         finally:

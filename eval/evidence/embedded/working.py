@@ -59,13 +59,16 @@ def rendering_of(
 
 def tell_cost(name: str, wanted: Iterable[Wanted[C, Any]], price: Price, processes: int) -> None:
     """What is planned, before it is sampled."""
+    from w2sd_video.shapes.precision import has_bf16
+
+    slow = "" if has_bf16("cpu") else " that have bfloat16, several times that on this"
     listed = [*wanted]
     count = sum(len(one.pairs) for one in listed)
     evaluations = sum(one.evaluations for one in listed)
     minutes = (price.each * count + price.evaluation * evaluations) / processes / 60
     print(
         f"{name}: {count:,} {price.what}, {evaluations:,} denoiser evaluations, about "
-        f"{minutes:.0f} min of {processes} cores if none of it is there yet",
+        f"{minutes:.0f} min of {processes} cores{slow}, if none of it is there yet",
         file=sys.stderr,
         flush=True,
     )

@@ -63,7 +63,7 @@ def test_few_pairs_show_nothing_however_large_the_difference(tmp_path: Path) -> 
     score = by_kind(aesthetic_quality=(0.1, 0.9))
     found = gather([run(tmp_path, prompts=PROMPTS[:3], score=score, baseline=True)])
     assert "no difference that these 3 pairs can show on aesthetic quality" in said(found)
-    assert any("With 3 pairs, intervals are rough" in text for text in cautions(found))
+    assert any("With 3 prompts, intervals are rough" in text for text in cautions(found))
 
 
 def test_one_pair(tmp_path: Path) -> None:

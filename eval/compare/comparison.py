@@ -111,7 +111,9 @@ class Comparison:
         return {
             (column.label, metric.name): interval
             for column, scores in zip(self.columns, self.scores, strict=True)
-            for metric, interval in zip(self.metrics, intervals_of(scores, self.prompts), strict=True)
+            for metric, interval in zip(
+                self.metrics, intervals_of(scores, self.prompts), strict=True
+            )
         }
 
     def mean(self, column: int, metric: int) -> tuple[float, int]:

@@ -65,7 +65,12 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "summary": [sentence(comparison, column) for column in comparison.others],
         "warnings": cautions(comparison),
         "reference": comparison.reference.label,
-        "intervals": {"level": LEVEL, "resamples": RESAMPLES, "seed": SEED, "draws": comparison.draws[1]},
+        "intervals": {
+            "level": LEVEL,
+            "resamples": RESAMPLES,
+            "seed": SEED,
+            "draws": comparison.draws[1],
+        },
         "columns": [
             {
                 "label": column.label,

@@ -5,6 +5,7 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart; lines ha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -78,7 +79,7 @@ def _height(panel: Panel) -> float:
 def _lines(ax: Any, panel: Lines, first: bool) -> None:
     from matplotlib import colormaps
 
-    for line, marker in zip(panel.lines, MARKERS, strict=False):
+    for line, marker in zip(panel.lines, itertools.cycle(MARKERS), strict=False):
         shade = None if line.shade is None else colormaps["viridis"](0.85 * (1 - line.shade))
         colour = shade or COLOURS[line.role]
         means = [value.mean for value in line.y]

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from w2sd_video import core
+from w2sd_video import core, pipelines
 from w2sd_video.shapes import FOLDERS, Kind, measure, precision, score, world
 from w2sd_video.shapes.world import Scene
 
@@ -84,7 +85,7 @@ def fingerprint(kind: Kind) -> str:
     evidence = Path(__file__).parents[1]
     files = [
         *FOLDERS[kind].rglob("*"),
-        *Path(str(core.__file__)).parent.glob("*.py"),
+        *(file for package in (core, pipelines) for file in _modules(package)),
         *(Path(str(module.__file__)) for module in (measure, precision, score, world)),
         *(evidence / "embedded" / f"{name}.py" for name in ("ideal", "memo")),
         *(evidence / "stills" / f"{name}.py" for name in ("prompts", "sampler", "ways")),
@@ -98,6 +99,10 @@ def fingerprint(kind: Kind) -> str:
     for library in ("torch", "diffusers", "transformers"):
         digest.update(f"{library} {version(library)}".encode())
     return digest.hexdigest()[:20]
+
+
+def _modules(package: ModuleType) -> Iterable[Path]:
+    return Path(str(package.__file__)).parent.rglob("*.py")
 
 
 def read(folder: Path) -> dict[str, Row]:

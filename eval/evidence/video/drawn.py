@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..measured import Measured
 from ..panels import Dot, Dots, Level, Line, Lines, Role, Row
-from .plan import BEST, EQUAL, METRICS, MIXED, WEAK, Metric, alone, reflected
+from .plan import BEST, EQUAL, METRICS, MIXED, PUSHED, WEAK, Metric, alone, few, reflected
 from .report import Report
 
 ROLES: dict[str, Role] = {
@@ -26,11 +26,11 @@ def figure(report: Report) -> list[Row]:
     each: tuple[Metric, ...] = ("everything", "jitter")
     return [
         Row(
-            title=f"What evaluations buy, on the first {report.plan.grid} pairs",
+            title="What evaluations buy",
             panels=[_bought(report, metric) for metric in bought],
         ),
         Row(
-            title="All columns, on the same pairs",
+            title=f"All columns (those with *: the first {report.plan.grid} pairs)",
             panels=[_each(report, metric) for metric in each],
         ),
     ]
@@ -55,7 +55,7 @@ def _line(report: Report, metric: Metric, name: str, labels: Iterable[str], role
     points: list[tuple[float, Measured]] = []
     for label in labels:
         one = report.found[label]
-        value = one.means(first=report.plan.grid)[metric]
+        value = one.means()[metric]
         if value is not None:
             points.append((one.evaluations, value))
     points.sort(key=lambda point: point[0])
@@ -63,14 +63,13 @@ def _line(report: Report, metric: Metric, name: str, labels: Iterable[str], role
 
 
 def _each(report: Report, metric: Metric) -> Dots:
-    first = report.plan.grid  # of the others there is no more
-    values = {label: one.means(first=first)[metric] for label, one in report.found.items()}
-    level = values[EQUAL]
+    values = {label: one.means()[metric] for label, one in report.found.items()}
+    level, fewer = values[EQUAL], few(report.plan)
     return Dots(
         title=METRICS[metric],
         x=f"{METRICS[metric]} (dashed: {EQUAL})",
         dots=[
-            Dot(label=label, role=_role(report, label), value=value)
+            Dot(label=label + " *" * (label in fewer), role=_role(report, label), value=value)
             for label, value in values.items()
             if value is not None
         ],
@@ -82,6 +81,6 @@ def _role(report: Report, label: str) -> Role:
     column = report.found[label].column
     if label in (WEAK, MIXED):
         return "weak"
-    if column.partner is None:
+    if column.partner is None or label == PUSHED:
         return "strong"
     return ROLES[column.mode] if column.partner == "weights" else "other"

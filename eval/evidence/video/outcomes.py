@@ -57,11 +57,9 @@ class Found:
         """Pairs whose prompt has so many things; None is all."""
         return [i for i, (scene, _) in enumerate(self.pairs) if things in (None, len(scene.things))]
 
-    def means(
-        self, first: int | None = None, things: int | None = None
-    ) -> dict[Metric, Measured | None]:
-        """Of all pairs or of the first ones."""
-        rows = self.rows_of(things)[:first]
+    def means(self, things: int | None = None) -> dict[Metric, Measured | None]:
+        """Of all pairs, or of those whose prompt has so many things."""
+        rows = self.rows_of(things)
         asked = captions([self.pairs[i] for i in rows])
         return dict(zip(METRICS, paired.means(self.values[rows], asked), strict=True))
 

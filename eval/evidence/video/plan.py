@@ -1,6 +1,6 @@
 """What is compared with what. Written down before any clip of the test was looked at.
 
-- Primary metric: **all right**, a mean over prompts of one thing and of two, half each.
+- Primary metric: **all right**, a mean over pairs, of which three in four have two things.
 - Primary comparison: a reflection on half of the steps, mode exact, gap 1, with the shipped
   weak partner, at the guidance that is best for it, against the strong model alone at as many
   denoiser evaluations, at the guidance that is best for that.
@@ -9,8 +9,8 @@
   together by Holm's method; so are those of the table of all metrics and reflected columns.
 - Captions, not pairs, are what intervals and p's take for draws (``paired.py``).
 - Strong at the guidance that reflection amounts to has two arms: at its mean over all steps, and
-  at its mean over those that reflect (the others have plain guidance, and pull the mean down). Only
-  what beats both is more than guidance.
+  at its mean over those that reflect in as many of its own first steps, with plain guidance in the
+  others. Only what beats both is more than guidance.
 - Extrapolation has guidance of its own, and as many more steps as make up for its lower cost.
 - What is among the ``few`` is on fewer pairs. What no claim names is descriptive.
 """
@@ -24,7 +24,7 @@ from w2sd_video.core.reflection import MODES, Mode
 
 from ..embedded.rendering import as_dear
 from ..result import Hypothesis
-from .columns import Column, plain_with
+from .columns import LOW, Column, plain_with
 
 Metric = Literal[
     "everything", "count", "color", "shape", "motion", "background",
@@ -61,9 +61,9 @@ class Plan:
     """
 
     steps: int = 8
-    dev: int = 48
+    dev: int = 96
     test: int = 512
-    grid: int = 64
+    grid: int = 128
     guidances: tuple[float, ...] = (1.0, 1.5, 2.5, 4.0, 6.0)
     start: tuple[float, ...] = (1.5, 2.5, 4.0)
     shares: tuple[float, ...] = (0.25, 0.5, 1.0)
@@ -112,7 +112,7 @@ def reflected(mode: Mode, share: float) -> str:
 
 STRONG, WEAK, SELF = "strong", "weak", "weak = strong"
 BEST, EQUAL = "strong, best guidance", "strong, equal evaluations"
-MATCHED, PUSHED = "strong, matched guidance", "strong, guidance of reflecting steps"
+MATCHED, PUSHED = "strong, matched guidance", "strong, matched where it reflects"
 MIXED = "weak denoiser"
 REFLECTED, EXTRAPOLATED = reflected("exact", 0.5), reflected("extrapolate", 0.5)
 IMPLICIT, CACHED = reflected("implicit", 0.5), reflected("cached", 0.5)
@@ -121,7 +121,7 @@ IMPLICIT, CACHED = reflected("implicit", 0.5), reflected("cached", 0.5)
 def few(plan: Plan) -> set[str]:
     """Columns that only the first pairs of the test are sampled of."""
     others = {reflected("extrapolate", share) for share in plan.shares} - {EXTRAPOLATED}
-    return others | {MIXED, SELF}
+    return others | {MIXED, SELF, STRONG}
 
 
 def columns(plan: Plan, chosen: Chosen) -> dict[str, Column]:
@@ -134,7 +134,7 @@ def columns(plan: Plan, chosen: Chosen) -> dict[str, Column]:
         BEST: Column(plan.steps, chosen.strong),
         **alone(plan, chosen),
         MATCHED: plain_with(primary.evaluations, chosen.effective),
-        PUSHED: plain_with(primary.evaluations, chosen.reflecting),
+        PUSHED: _guided(primary, chosen.reflecting),
         SELF: replace(primary, partner="self"),
         **{
             reflected(mode, share): _of_mode(plan, chosen, mode, share)
@@ -142,6 +142,19 @@ def columns(plan: Plan, chosen: Chosen) -> dict[str, Column]:
             for share in plan.shares
         },
     }
+
+
+def _guided(reflected: Column, reflecting: float) -> Column:
+    """Strong with more guidance in the steps that reflect; at as many evaluations.
+
+    Away from guidance 1, g moves to g + gap (g − 1), and nothing else is evaluated.
+    """
+    own = reflected.guidance
+    if own <= LOW:  # where there is nothing to move away from
+        return plain_with(reflected.evaluations, reflecting)
+    gap = max(0.0, (reflecting - own) / (own - LOW))
+    more = replace(reflected, partner="guidance", mode="extrapolate", gap=round(gap, 4))
+    return as_dear(lambda steps: replace(more, steps=steps), reflected.evaluations)
 
 
 def _of_mode(plan: Plan, chosen: Chosen, mode: Mode, share: float) -> Column:
@@ -173,7 +186,7 @@ MORE_THAN_GUIDANCE = (
         REFLECTED,
         MATCHED,
     ),
-    Held("and more than strong at that of the steps that reflect", REFLECTED, PUSHED),
+    Held("and more than strong with that of the steps that reflect in as many", REFLECTED, PUSHED),
 )
 CLAIMS = (
     Held("Reflection gets more clips all right than as many evaluations of strong at its best "
@@ -189,8 +202,8 @@ CLAIMS = (
     Held("and its outlines are nearer, missing things and all", REFLECTED, EQUAL, by="iou"),
     Held("Its paths are straighter", REFLECTED, EQUAL, "below", by="jitter"),
     Held("It moves as much", REFLECTED, EQUAL, "within", 0.1, "dynamic"),
-    Held("implicit does as much as exact", IMPLICIT, REFLECTED, "within", 0.05),
-    Held("cached, for a quarter less, does no worse", CACHED, REFLECTED, "above", -0.05),
+    Held("implicit does as much as exact", IMPLICIT, REFLECTED, "within", 0.03),
+    Held("cached, for a quarter less, does no worse", CACHED, REFLECTED, "above", -0.03),
     Held("The weak model is the weaker one", WEAK, BEST, "below"),
     Held("So is its denoiser in strong's place, which takes part in reflections", MIXED, BEST,
          "below"),

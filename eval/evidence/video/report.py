@@ -11,6 +11,7 @@ from .plan import (
     METRICS,
     MORE_THAN_GUIDANCE,
     PRIMARY,
+    PUSHED,
     REFLECTED,
     Chosen,
     Held,
@@ -34,7 +35,9 @@ class Report:
     def __init__(self, plan: Plan, chosen: Chosen, found: dict[str, Found]) -> None:
         self.plan, self.chosen, self.found = plan, chosen, found
         self.differences = Differences(found)
-        reflected = [label for label, one in found.items() if one.column.partner]
+        reflected = [
+            label for label, one in found.items() if one.column.partner and label != PUSHED
+        ]
         self.against = {label: self._as_dear(found[label]) for label in reflected}
         self.p_listed = self.differences.corrected(
             Test(a, b, metric) for a, b in self.against.items() for metric in METRICS

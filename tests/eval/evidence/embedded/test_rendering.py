@@ -114,6 +114,7 @@ def test_a_clip_s_key_is_of_all_that_it_depends_on() -> None:
         "shapes.measure",
         "shapes.precision",
         "core.reflection",
+        "pipelines.dit_moe.experts",
         "eval.evidence.embedded.ideal",
         "eval.evidence.embedded.memo",
         "eval.evidence.stills.sampler",

@@ -45,8 +45,12 @@ class Pretend:
     def _row(self, column: Column, pair: Pair) -> Row:
         scene, seed = pair
         rng = np.random.default_rng([seed, zlib.crc32(scene.caption.encode())])
-        skill = 0.5 - 0.3 * abs(math.log(column.guidance / self.best))
-        skill += self.gain * (column.partner not in (None, "self"))
+        only_guided = column.partner == "guidance" and column.mode == "extrapolate"
+        guidance = column.guidance
+        if only_guided:
+            guidance += column.gap * (column.guidance - 1.0)
+        skill = 0.5 - 0.3 * abs(math.log(guidance / self.best))
+        skill += self.gain * (column.partner not in (None, "self") and not only_guided)
         skill -= 0.4 * (column.model != "strong")
         right = float(rng.random() < skill)
         reflects = column.partner is not None

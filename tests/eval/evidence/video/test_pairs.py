@@ -44,16 +44,16 @@ def test_every_seed_has_noise_of_its_own() -> None:
     assert len({*noise}) == len(noise)
 
 
-def test_half_of_the_pairs_have_one_thing_however_many_are_taken() -> None:
+def test_a_quarter_of_the_pairs_have_one_thing_however_many_are_taken() -> None:
     pairs = split_pairs("test", COUNT)
-    assert [len(scene.things) for scene, _ in pairs] == [1, 2] * (COUNT // 2)
+    assert [len(scene.things) for scene, _ in pairs] == [1, 2, 2, 2] * (COUNT // 4)
     assert split_pairs("test", 6) == pairs[:6]
 
 
 def test_captions_of_one_thing_are_few_and_come_again() -> None:
-    pairs = split_pairs("test", 2 * COUNT)
+    pairs = split_pairs("test", 4 * COUNT)
     one, two = (captions(pairs, things) for things in (1, 2))
-    assert len(one) == len(two) == COUNT
+    assert (len(one), len(two)) == (COUNT, 3 * COUNT)
     assert len({*one}) < 30
-    assert len({*two}) > 0.9 * COUNT
+    assert len({*two}) > 0.8 * len(two)
     assert sorted(captions(pairs)) == sorted(one + two)

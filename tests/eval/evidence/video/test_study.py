@@ -87,7 +87,7 @@ def test_how_many_captions_there_are_is_told(tmp_path: Path) -> None:
     about = studied(tmp_path, Pretend()).about
     one, two = (len({*captions(split_pairs("test", PLAN.test), things)}) for things in (1, 2))
     assert one < 32
-    assert f"32 of one thing, with {one} captions, and 32 of two, with {two}." in about
+    assert f"16 of one thing, with {one} captions, and 48 of two, with {two}." in about
 
 
 def test_a_gain_on_one_caption_is_a_gain_on_one_however_many_pairs_it_has() -> None:
@@ -104,7 +104,7 @@ def test_a_gain_on_one_caption_is_a_gain_on_one_however_many_pairs_it_has() -> N
     assert (difference.mean, difference.low) == (1.0, None)
     assert differences.p(test) == 1.0
     assert differences.p(test, bound=0.5) == 1.0
-    others = [(other, 0) for other, _ in split_pairs("test", 24) if len(other.things) == 2]
+    others = [(other, 0) for other, _ in split_pairs("test", 16) if len(other.things) == 2]
     apart = Differences({label: replace(one, pairs=others) for label, one in found.items()})
     assert apart.p(test) < 0.01
 

@@ -64,7 +64,11 @@ BENCHMARKS = {
 
 
 def lines(names: list[str]) -> Iterator[dict[str, Any]]:
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    kernels = torch.backends.cpu.get_cpu_capability()
+    machine = (
+        f"{platform.machine()} with {kernels}, {os.cpu_count()} cores, "
+        f"{torch.get_num_threads()} threads"
+    )
     for name in names or BENCHMARKS:
         begun = time.perf_counter()
         figures = {key: float(f"{value:.4g}") for key, value in BENCHMARKS[name].run().items()}

@@ -5,18 +5,17 @@ They are looked for before anything is scored, and nothing is ever fetched.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from w2sd_video.eval.digest import of_files
 from w2sd_video.eval.errors import NotThere, Unusable
 
 PICKLES = (".bin", ".pt", ".pth")
 TEXTS = (".json", ".txt")
 TOKENIZER = (("tokenizer.json",), ("vocab.json", "merges.txt"))
-BLOCK, BLOCKS = 1 << 16, 256  # of a large file, so many bytes at so many places are read
 
 
 @dataclass(frozen=True)
@@ -157,31 +156,13 @@ def files(place: Path, allow_pickle: bool = False) -> list[Path]:
 
 
 def fingerprint(place: Path, allow_pickle: bool = False) -> str:
-    """Twelve letters that other weights, or other settings of theirs, don't have.
-
-    By content, so that a copy elsewhere has the same. Of a file of more than 16 MB only 256 places
-    are read: trained weights differ everywhere.
+    """Twelve letters that other weights, or other settings of theirs, don't have (``digest.py``).
 
     Raises:
         Unusable: if one can't be read.
     """
     try:
-        return _digest(place, allow_pickle)
+        texts = sorted(f for f in place.iterdir() if f.suffix in TEXTS)
+        return of_files([*texts, *files(place, allow_pickle)])
     except OSError as error:
         raise Unusable(f"{error.filename} can't be read: {error.strerror}") from None
-
-
-def _digest(place: Path, allow_pickle: bool) -> str:
-    digest = hashlib.sha256()
-    texts = sorted(f for f in place.iterdir() if f.suffix in TEXTS)
-    for file in [*texts, *files(place, allow_pickle)]:
-        size = file.stat().st_size
-        digest.update(f"{file.name}|{size};".encode())
-        with file.open("rb") as stream:
-            if size <= BLOCK * BLOCKS:
-                digest.update(stream.read())
-                continue
-            for i in range(BLOCKS):
-                stream.seek(i * (size - BLOCK) // (BLOCKS - 1))
-                digest.update(stream.read(BLOCK))
-    return digest.hexdigest()[:12]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from w2sd_video.eval.vbench.membership import Mode, clips_a_prompt, members, sti
 from w2sd_video.eval.vbench.suite import entries
 
 SOURCE = f"vbench {environment.VERSION}"
+BY_WEIGHTS = re.compile(", weights [0-9a-f]{12}")
 SILENCE = 1800.0  # seconds for one clip, or to load a model
 # Before the content of a clip that VBench has left out, in place of a score: no clip has this key,
 # so that who looks for scores finds none.
@@ -119,6 +121,7 @@ class _Work:
 
     def __init__(self, request: Request, results: Results, outcome: Outcome, say: Say) -> None:
         self._request, self._results, self._outcome, self._say = request, results, outcome, say
+        self._sources: dict[str, str] = {}
 
     def run(self, dimension: Dimension, clips: list[Clip], importable: Mapping[str, str]) -> bool:
         """Score clips and aggregate them; returns whether that is the official value.
@@ -176,9 +179,9 @@ class _Work:
             own = dimension.aggregate(shares)
             raise Unusable(f"VBench's aggregate is {result['aggregate']}, but its clips' {own}")
         self._results.add(
-            Score(clip.content, dimension.name, _source(dimension, clip), values[clip])
+            Score(clip.content, dimension.name, self._source(dimension, clip), values[clip])
             if clip in values
-            else Score(LEFT_OUT + clip.content, dimension.name, _source(dimension, clip), 0.0)
+            else Score(LEFT_OUT + clip.content, dimension.name, self._source(dimension, clip), 0.0)
             for clip in todo
         )
         self._outcome.scored = len(values)
@@ -192,15 +195,16 @@ class _Work:
             )
             return clips
         _available("dynamic_degree", importable)  # which has the filter's model
-        known = self._results.of(STATIC, SOURCE)
+        source = self._by_weights(STATIC)
+        known = self._results.of(STATIC, source)
         todo = [*{clip.content: clip for clip in clips if clip.content not in known}.values()]
         if todo:
             result = self._run(STATIC, {"task": "static"}, todo)
             said = checked.values(result, (str(clip.path) for clip in todo))
             self._results.add(
-                Score(clip.content, STATIC, SOURCE, said[str(clip.path)]) for clip in todo
+                Score(clip.content, STATIC, source, said[str(clip.path)]) for clip in todo
             )
-            known = self._results.of(STATIC, SOURCE)
+            known = self._results.of(STATIC, source)
         kept = still_ones(clips, known)
         if not kept:
             raise NotThere(f"the official filter finds none of {len(clips)} clips still")
@@ -224,9 +228,14 @@ class _Work:
 
     def _known(self, dimension: Dimension, clips: Iterable[Clip]) -> dict[Clip, float | None]:
         found = self._results.of_metric(dimension.name)
+        any_weights = bool(weights.missing(dimension.name, self._request.weights))
+        if any_weights:  # nothing can be scored here, but be told what was elsewhere
+            found = {(clip, BY_WEIGHTS.sub("", source)): v for (clip, source), v in found.items()}
         known: dict[Clip, float | None] = {}
         for clip in clips:
-            source = _source(dimension, clip)
+            source = self._source(dimension, clip)
+            if any_weights:
+                source = BY_WEIGHTS.sub("", source)
             if (clip.content, source) in found:
                 known[clip] = found[clip.content, source]
             elif (LEFT_OUT + clip.content, source) in found:
@@ -235,15 +244,25 @@ class _Work:
 
     def _once(self, dimension: Dimension, clips: Iterable[Clip]) -> list[Clip]:
         """Of clips that have the same content, one."""
-        return [*{(clip.content, _source(dimension, clip)): clip for clip in clips}.values()]
+        return [*{(clip.content, self._source(dimension, clip)): clip for clip in clips}.values()]
 
+    def _source(self, dimension: Dimension, clip: Clip) -> str:
+        """Who says it.
 
-def _source(dimension: Dimension, clip: Clip) -> str:
-    """Who says it.
+        And of which prompt, where that matters: a file may be given another name. A rendered clip
+        has its prompt in it.
+        """
+        source = self._by_weights(dimension.name)
+        if clip.side or not dimension.needs_prompt:
+            return source
+        return f"{source} of prompt {hashlib.sha256(clip.prompt.encode()).hexdigest()[:16]}"
 
-    And of which prompt, where that matters: a file may be given another name. A rendered clip has
-    its prompt in it.
-    """
-    if clip.side or not dimension.needs_prompt:
-        return SOURCE
-    return f"{SOURCE} of prompt {hashlib.sha256(clip.prompt.encode()).hexdigest()[:16]}"
+    def _by_weights(self, name: str) -> str:
+        """VBench, and the weights it reads: by others a clip is scored again."""
+        if name not in self._sources:
+            try:
+                own = weights.fingerprint(name, self._request.weights)
+            except OSError as error:
+                raise Unusable(f"{error.filename} can't be read: {error.strerror}") from None
+            self._sources[name] = f"{SOURCE}, weights {own}" if own else SOURCE
+        return self._sources[name]

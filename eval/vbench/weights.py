@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from w2sd_video.eval.digest import of_files
 from w2sd_video.eval.vbench.dimensions import STATIC
 
 INCOMPLETE = 0.9  # of the expected size; sizes differ a little by version
@@ -157,6 +158,17 @@ def root(given: Path | None = None) -> Path:
 def missing(name: str, folder: Path) -> list[str]:
     """What a dimension lacks, one line each."""
     return [fault for weight in WEIGHTS[name] if (fault := weight.fault(folder))]
+
+
+def fingerprint(name: str, folder: Path) -> str:
+    """Of the files that a dimension reads; empty where there are none.
+
+    Raises:
+        OSError: if one can't be read.
+    """
+    found = (sorted(folder.glob(weight.path)) for weight in WEIGHTS[name])
+    files = [file for places in found for file in places if file.is_file()]
+    return of_files(files) if files else ""
 
 
 def variables(folder: Path) -> dict[str, str]:

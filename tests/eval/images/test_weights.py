@@ -11,8 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import ViTConfig, ViTModel
+from w2sd_video.eval import digest
 from w2sd_video.eval.errors import NotThere, Unusable
-from w2sd_video.eval.images import loading, models, weights
+from w2sd_video.eval.images import loading, models
 from w2sd_video.eval.images.weights import MODELS, fingerprint, locate
 
 from .conftest import CLIP_PIXELS, VISION, WIDTH, draw, lively, make_aesthetic, make_clip
@@ -257,8 +258,8 @@ def test_fingerprints(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatc
     (place / "preprocessor_config.json").write_text("{}")
     assert fingerprint(place) != first
     # Of a large file only some places are read, the ends among them.
-    monkeypatch.setattr(weights, "BLOCK", 16)
-    monkeypatch.setattr(weights, "BLOCKS", 8)
+    monkeypatch.setattr(digest, "BLOCK", 16)
+    monkeypatch.setattr(digest, "BLOCKS", 8)
     sampled = fingerprint(made / "clip")
     other = make_clip(tmp_path / "other", seed=7)
     shutil.copy(made / "clip" / "config.json", other)

@@ -67,6 +67,22 @@ def test_what_is_scored_is_not_scored_again(score: Evaluate, clips: Path, fake: 
     assert (clips / "eval" / "temporal_flickering.log").read_text()
 
 
+def test_by_other_weights_clips_are_scored_again(
+    score: Evaluate, fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"imaging_quality": (weights.Weight("musiq*.pth", 0, "somewhere"),)}
+    monkeypatch.setattr(weights, "WEIGHTS", weights.WEIGHTS | files)
+    own, copied, other, none = (tmp_path / name for name in ("own", "copied", "other", "none"))
+    for folder in (own, copied, other, none):
+        folder.mkdir()
+    for folder, numbers in ((own, b"12"), (copied, b"12"), (other, b"13")):
+        (folder / "musiq.pth").write_bytes(numbers)
+    for folder, scored in ((own, 3), (copied, 0), (other, 3), (own, 0), (none, 0)):
+        [outcome] = score("imaging_quality", weights=folder).outcomes
+        assert (outcome.code, outcome.scored, outcome.kept) == (0, scored, 3 - scored)
+        assert outcome.values[""][1] == 3
+
+
 def test_a_changed_clip_is_scored_again_and_a_renamed_one_is_not(
     score: Evaluate, clips: Path, fake: Fake
 ) -> None:

@@ -51,7 +51,7 @@ def test_the_static_filter(place: Path, files: Path, tmp_path: Path) -> None:
         shutil.copy(clips[i % 3], folder / f"{prompt}-0.mp4")
     report = evaluate(Request(folder, chosen([FLICKERING], ""), "standard", place, files), said)
     with Results(folder) as results:
-        still = results.of(STATIC, SOURCE)
+        still = results.of(STATIC, f"{SOURCE}, weights {weights.fingerprint(STATIC, files)}")
     assert len(still) == 3
     assert {*still.values()} <= {0.0, 1.0}
     # What random weights take for still is theirs.

@@ -9,10 +9,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Literal
 
-import psutil
 import torch
 from torch import nn
 
+from . import host
 from .attention import chunked
 from .needs import needs_of, roughly, weights_of
 from .offload import Residency
@@ -136,7 +136,7 @@ class Fit:
             # What this process holds of the device makes way.
             free = torch.cuda.mem_get_info(self.device)[0] + torch.cuda.memory_reserved(self.device)
         else:
-            free = psutil.virtual_memory().available
+            free = host.available()
         return int(free * USABLE * self._share)
 
     def _apply(self, plan: Plan) -> Plan:

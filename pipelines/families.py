@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..core.family import UnsupportedSide
-from ..core.pipeline import ReflectionMixin, Run, reflecting
+from ..core.pipeline import ReflectionMixin, Run, reflecting, stock_class
 from ..core.reflection import Reflection
 from .catalog import CLASSES, MODULES, reflecting_name
 
@@ -31,7 +31,10 @@ def reflecting_class(cls: type) -> type[ReflectionMixin]:
         if base.__name__ in MODULES:
             return load_class(reflecting_name(base.__name__))
     known = ", ".join(MODULES)
-    raise UnsupportedSide(f"{cls.__name__} cannot reflect; pipelines that can are {known}")
+    raise UnsupportedSide(
+        f"{cls.__name__} cannot reflect; pipelines that can are {known}; docs/families.md says "
+        f"of others why not"
+    )
 
 
 def reflect(pipe: Any, reflection: Reflection | None) -> AbstractContextManager[Run]:
@@ -58,11 +61,18 @@ def as_reflecting(pipe: Any) -> Any:
     It is the same object with the same parts: nothing is copied, cast or moved, and
     adapters, FreeNoise, offload hooks and the like stay.
 
+    A class of the user's own keeps what it has of its own.
+
     Returns:
         the pipeline itself, whose call now takes ``reflection=``.
 
     Raises:
         UnsupportedSide: if the pipeline's family is not known.
     """
-    pipe.__class__ = reflecting_class(type(pipe))
+    cls = type(pipe)
+    found = reflecting_class(cls)
+    if not issubclass(cls, ReflectionMixin) and cls is not stock_class(found):
+        # In this order the mixin stands before the user's class, and that before the stock one.
+        found = type(reflecting_name(cls.__name__), (found, cls), {"__module__": cls.__module__})
+    pipe.__class__ = found
     return pipe

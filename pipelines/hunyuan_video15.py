@@ -41,6 +41,11 @@ def _refuses(pipe: Any, call: Call, reflection: Reflection) -> str | None:
             "a guider that starts late or stops early cannot reflect; "
             "use ClassifierFreeGuidance(start=0.0, stop=1.0)"
         )
+    if guider._enabled and guider.guidance_scale < 1:
+        return (
+            f"a guider with guidance_scale={guider.guidance_scale:g} goes on making both calls, "
+            f"where other pipelines have no guidance; use 1 or more, or enabled=False"
+        )
     return None
 
 

@@ -36,7 +36,7 @@ class _Guidance(Guidance):
 
     def of(self, pipe: Any, call: Call, denoiser: int = 0) -> float:
         scales = (call.get("guidance_scale"), call.get("audio_guidance_scale"))
-        return max(float(scale or 0.0) for scale in scales)
+        return max(1.0, *(float(scale or 0.0) for scale in scales))
 
 
 FAMILY = Family(guidance=_Guidance(), refuses=_refuses)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 
+import numpy
 import pytest
 
 from w2sd_video.core.reflection import MODES, Reflection, Side, Stage
@@ -42,6 +44,34 @@ def test_official_leaves_the_last_step_alone() -> None:
 def test_nonsense_is_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Reflection(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("guidance_scale", float("nan"), "guidance_scale of a side must be a finite number, not n"),
+        ("guidance_scale", "7", "guidance_scale of a side must be a finite number, not '7'"),
+        ("controlnet_scale", [1.0, 0.5], "controlnet_scale of a side must be a finite number"),
+        ("ip_adapter_scale", True, "ip_adapter_scale of a side must be a finite number, not True"),
+        ("adapters", "art", "adapters of a side must be names and scales, for example .*'art'$"),
+        ("adapters", {"art": {"down": 0.5}}, "the scale of 'art' must be a finite number, not {'d"),
+        ("adapters", {"art": float("inf")}, "the scale of 'art' must be a finite number, not inf"),
+        ("adapters", {1: 0.5}, "adapters of a side must have names, not 1"),
+        ("prompt", 3, "^prompt of a side must be a string or some, not 3"),
+        ("prompt", ["a ring", None], r"^prompt of a side must be a string or some, not \['a ring'"),
+        ("negative_prompt", b"x", "^negative_prompt of a side must be a string or some, not b'x'"),
+        ("experts", "all", "experts of a side must be 'best' or 'worst', not 'all'"),
+    ],
+)
+def test_nonsense_in_a_side_is_refused(field: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Side(**{field: value})
+
+
+@pytest.mark.parametrize("prompt", ["a ring", ["a ring", "a star"], {0: "a ring", 8: "a star"}])
+def test_what_makes_sense_is_taken(prompt: object) -> None:
+    side = Side(None, -1, {"art": Fraction(1, 2)}, prompt, prompt, 0, numpy.float32(0.5), "worst")
+    assert side.prompt == side.negative_prompt == prompt
 
 
 def of(reflection: Reflection, mode: str) -> Reflection:

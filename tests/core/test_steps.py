@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 
 import diffusers
 import pytest
@@ -178,6 +179,32 @@ def test_refused_with_a_sentence_that_says_what_to_change(
 
 def test_a_setting_that_the_step_ignores_is_no_reason() -> None:
     steps.check(diffusers.CogVideoXDDIMScheduler(clip_sample=True))
+
+
+FROM_LEARNED = {
+    "variance_type": "learned_range",
+    "thresholding": True,
+    "clip_sample": True,
+    "stochastic_sampling": True,
+}
+
+
+@pytest.mark.parametrize("name", steps.SUPPORTED)
+def test_the_advice_can_be_followed(name: str) -> None:
+    """Made from any other scheduler's config, and changed as it says until it is content."""
+    scheduler = getattr(diffusers, name).from_config(FROM_LEARNED)
+    assert dict(scheduler.config).items() >= FROM_LEARNED.items()  # known to the class or not
+    for _ in FROM_LEARNED:
+        try:
+            steps.check(scheduler)
+        except UnsupportedScheduler as error:
+            change = re.search(
+                r"from_config\(pipe\.scheduler\.config, (\w+)=(None|False)\)$", str(error)
+            )
+            assert change
+            value = None if change[2] == "None" else False
+            scheduler = type(scheduler).from_config(scheduler.config, **{change[1]: value})
+    steps.check(scheduler)
 
 
 def test_official_mode_wants_ddim() -> None:

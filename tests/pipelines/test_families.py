@@ -242,6 +242,33 @@ def test_one_call_yields_what_two_would(subject: Subject, mode: str) -> None:
         assert cost < subject.pipe.run.evaluations
 
 
+SECOND_SCALES = [(1.0, 3.0), (5.0, 0.5), (5.0, 1.0), (0.5, None)]
+
+
+@pytest.mark.parametrize("mode", ["implicit", "cached", "extrapolate"])
+@pytest.mark.parametrize(("first", "second"), SECOND_SCALES)
+@pytest.mark.parametrize("key", [key for key in tiny.FAMILIES if key.endswith("-2.2")])
+def test_a_second_transformers_guidance_is_stocks(
+    key: str, first: float, second: float | None, mode: str
+) -> None:
+    """In one call, too; all steps are the second transformer's."""
+    subject = Subject(key)
+    for pipe in (subject.pipe, subject.stock):
+        pipe.register_to_config(boundary_ratio=1.0)
+    call = {"guidance_scale": first, "guidance_scale_2": second}
+    strong, weak = Side(), Side(guidance_scale=1.5)
+    short = subject.run(reflection=Reflection(strong, weak, mode=mode), **call)
+    own = tuple(subject.family.modules(subject.pipe).values())
+    named = Side(denoiser=own)  # no longer a pair in guidance only
+    long = subject.run(reflection=Reflection(named, weak, mode=mode), **call)
+    assert close(short, long)
+    stock = subject.run(subject.stock, **call)
+    assert not close(short, stock)
+    told = Side(guidance_scale=1.0 if first <= 1 or second is None else second)
+    same = subject.run(reflection=Reflection(strong, told, mode=mode), **call)
+    assert difference(same, stock) <= 1e-5
+
+
 def close(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).abs().max() <= 1e-4 * b.abs().max())
 

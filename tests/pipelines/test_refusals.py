@@ -11,6 +11,8 @@ from typing import Any
 
 import diffusers
 import pytest
+import torch
+from torch import nn
 from w2sd_video.pipelines import (
     UnsupportedScheduler,
     UnsupportedSide,
@@ -18,6 +20,7 @@ from w2sd_video.pipelines import (
 )
 
 from w2sd_video import Reflection, Side, reflect
+from w2sd_video.core import sides
 
 from .. import tiny
 from .animatediff import GUIDANCE, add_lora, frames
@@ -94,6 +97,64 @@ def one_block() -> diffusers.UNet2DConditionModel:
         norm_num_groups=4,
         cross_attention_dim=16,
     )
+
+
+def unet(**changes: Any) -> diffusers.UNet2DConditionModel:
+    """The tiny image UNet, but for something."""
+    config = tiny.stable_diffusion().unet.config
+    return diffusers.UNet2DConditionModel.from_config({**config, **changes})
+
+
+class Own(diffusers.UNet2DConditionModel):
+    """Somebody's own."""
+
+
+class Wrapped(nn.Module):
+    """A denoiser in something that knows of it what a pipeline asks for."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+        self.inner = inner
+        self.config, self.dtype, self.device = inner.config, inner.dtype, inner.device
+
+    def forward(
+        self, sample: Any, timestep: Any, encoder_hidden_states: Any, **more: Any
+    ) -> object:
+        return self.inner(sample, timestep, encoder_hidden_states, **more)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda unet: Own.from_config(unet.config),
+        Wrapped,
+        lambda unet: torch.compile(unet, backend="eager"),
+    ],
+    ids=["own", "wrapped", "compiled"],
+)
+def test_denoisers_that_do_fit_are_taken(other: Callable[[Any], Any]) -> None:
+    pipe = as_reflecting(tiny.stable_diffusion())
+    weak = other(tiny.stable_diffusion().unet)
+    assert set(sides._fitting(pipe, pipe.family, weak).values()) == {weak}
+    if not hasattr(weak, "_orig_mod"):  # compiling takes long
+        family = tiny.FAMILIES["StableDiffusionPipeline"]
+        assert family.run(pipe, reflection=Reflection(weak=Side(denoiser=weak))).isfinite().all()
+
+
+def test_a_mixture_of_experts_may_face_a_dense_model() -> None:
+    pipe = as_reflecting(tiny.FAMILIES["DiTPipeline"].make())
+    mixture = tiny.FAMILIES["DiTMoEPipeline"].make().transformer
+    assert sides._fitting(pipe, pipe.family, mixture) == {"transformer": mixture}
+
+
+@pytest.mark.parametrize("wrong", [{"weak": Side()}, Side(), {}, 0])
+def test_what_is_no_reflection_is_refused(pipe: object, wrong: Any) -> None:
+    with pytest.raises(
+        TypeError, match=r"^reflection must be a Reflection or None, not .*; for exa"
+    ):
+        frames(pipe, reflection=wrong)
+    with pytest.raises(TypeError, match="must be a Reflection or None"), reflect(pipe, wrong):
+        pass
 
 
 VIDEO = "AnimateDiffVideoToVideoPipeline"
@@ -176,7 +237,50 @@ TERMS = "LTX2Pipeline-all"  # guidance by further calls is on
             GUIDANCE,
             r"starts late or stops early cannot reflect; use ClassifierFreeGuidance\(start=0.0",
         ),
+        (
+            "HunyuanVideo15Pipeline",
+            guided_by(guidance_scale=0.5),
+            {},
+            GUIDANCE,
+            "a guider with guidance_scale=0.5 goes on making both calls, .* use 1 or more, or ena",
+        ),
         (TERMS, None, {}, Side(guidance_scale=2.0), "guidance_scale can be 1 only; pass stg_scale"),
+        *(
+            (
+                f"{name}Pipeline-ip",
+                None,
+                dict.fromkeys(images),
+                Side(ip_adapter_scale=scale),
+                "weak.ip_adapter_scale would have no effect: the call has no image; pass ip_ada",
+            )
+            for name, images in {
+                "StableDiffusion3": ["ip_adapter_image_embeds"],
+                "StableDiffusion": ["ip_adapter_image_embeds"],
+                "Flux": ["ip_adapter_image_embeds", "negative_ip_adapter_image_embeds"],
+            }.items()
+            for scale in (0.0, 0.5)
+        ),
+        (
+            "StableDiffusionPipeline",
+            None,
+            {},
+            Side(denoiser=unet(cross_attention_dim=24)),
+            "side's denoiser has cross_attention_dim=24, the pipeline's own cross_attention_dim=16",
+        ),
+        (
+            "StableDiffusionPipeline",
+            None,
+            {},
+            Side(denoiser=unet(in_channels=9)),
+            "the side's denoiser has in_channels=9, the pipeline's own in_channels=4; give one of",
+        ),
+        (
+            "AnimateDiffPipeline",
+            None,
+            {},
+            Side(denoiser=tiny.FAMILIES["DiTPipeline"].make().transformer),
+            "side's denoiser is a DiTTransformer2DModel, the pipeline's own a UNetMotionModel; g",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -233,12 +337,16 @@ def unsupported() -> list[str]:
 def test_an_unknown_pipeline_is_refused(name: str) -> None:
     cls = getattr(diffusers, name)
     for enter in (as_reflecting, lambda pipe: reflect(pipe, None)):
-        with pytest.raises(UnsupportedSide, match=f"^{name} cannot reflect; pipelines that can"):
+        with pytest.raises(
+            UnsupportedSide, match=f"^{name} cannot reflect; pipelines that can.*families.md"
+        ):
             enter(object.__new__(cls))
 
 
 def test_the_unsupported_pipelines_are_listed() -> None:
     assert {"HunyuanVideoFramepackPipeline", "LTXConditionPipeline"} <= set(unsupported())
+    images = {"StableDiffusion3Img2Img", "FluxInpaint", "StableDiffusionPAG", "FluxControlNet"}
+    assert {f"{name}Pipeline" for name in images} <= set(unsupported())
 
 
 def test_no_warning_from_our_side(pipe: object) -> None:

@@ -96,12 +96,50 @@ def test_turning_twice_is_turning_once() -> None:
     assert type(pipe) is AnimateDiffW2SDPipeline
 
 
-def test_a_class_of_ones_own_reflects_as_its_parent_does() -> None:
-    class Own(WanPipeline): ...
+class Own(WanPipeline):
+    """Somebody's own: it hands on what it is given, and changes what comes back."""
 
+    def __call__(self, *args: Any, brightness: float = 0.5, **kwargs: Any) -> Any:
+        kwargs.setdefault("guidance_scale", 1.0)
+        out = super().__call__(*args, **kwargs)
+        out.frames = out.frames * brightness
+        return out
+
+    def check_inputs(self, prompt: Any, *args: Any, **kwargs: Any) -> None:
+        assert prompt != "forbidden"
+        super().check_inputs(prompt, *args, **kwargs)
+
+
+def test_a_class_of_ones_own_reflects_and_keeps_what_it_has() -> None:
     family = tiny.FAMILIES["WanPipeline"]
+    call = family.call(generator=torch.manual_seed(0)) | {"return_dict": True}
+    del call["guidance_scale"]
+    prompt = call.pop(family.prompt)
+
+    def run(pipe: Any, **more: Any) -> torch.Tensor:
+        return torch.as_tensor(
+            pipe(prompt, **call | {"generator": torch.manual_seed(0)}, **more)[0]
+        )
+
+    stock = family.make(Own)
+    plain, dark = run(stock), run(stock, brightness=0.0)
+    assert not dark.any()
+    with reflect(stock, WEAK) as counts:
+        reflected = run(stock)
     pipe = as_reflecting(family.make(Own))
-    assert isinstance(pipe, WanW2SDPipeline)
+    assert isinstance(pipe, (WanW2SDPipeline, Own))
+    assert type(pipe).__name__ == "OwnW2SDPipeline"
+    assert torch.equal(run(pipe), plain)
+    assert pipe.run.evaluations == pipe.run.steps  # without guidance, as it chooses
+    assert torch.equal(run(pipe, reflection=WEAK), reflected)
+    assert not run(pipe, reflection=WEAK, brightness=0.0).any()
+    assert pipe.run.evaluations == counts.evaluations
+    with pytest.raises(AssertionError):
+        pipe("forbidden", reflection=WEAK)
+    with pytest.raises(TypeError, match="or one by name as well; pass them by name"):
+        pipe(prompt, **call, prompt=prompt)
+    assert as_reflecting(pipe) is pipe
+    assert type(pipe).__name__ == "OwnW2SDPipeline"
 
 
 def test_from_pipe_shares_parts_and_keeps_dtypes() -> None:

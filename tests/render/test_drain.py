@@ -128,6 +128,17 @@ def test_exit_code_if_some_failed(
     assert "division by zero" in Path("out/gallery.html").read_text()
 
 
+def test_exit_code_if_some_can_not_be_used(command, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing can be, the input is wrong and no clip has failed."""
+    wrong = "--set", "reflection.weak.denoiser=."
+    assert command("-o", "out", *wrong) == 2
+    assert capsys.readouterr().err.startswith("error: --set: reflection: the denoiser '.' can't")
+    assert set(states(Path("out")).values()) == {"queued"}
+    assert command("-o", "out", *wrong, "--baseline", "--json") == 1
+    end = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (end["event"], end["rendered"], end["failed"], end["left"]) == ("end", 3, 3, 0)
+
+
 def test_what_failed_is_left_alone_until_asked_for(
     command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

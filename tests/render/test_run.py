@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from w2sd_video import shapes
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.files import clips
-from w2sd_video.render.inference.worker import Worker
+from w2sd_video.render.inference.worker import Worker, is_broken
 from w2sd_video.render.jobs.events import Result, Step
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.jobs.plan import plan
@@ -182,9 +183,94 @@ def test_what_only_loading_can_tell_is_bad_input_too(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError) as wrong:
-        render(planned(tiny, **WRONG[message]), tmp_path)
+        render(planned(tiny, baseline=False, **WRONG[message]), tmp_path)
     assert str(wrong.value).startswith(message)
     assert set(states(tmp_path).values()) == {"queued"}
+
+
+def test_nothing_is_rendered_if_no_settings_are_usable(tiny: Path, tmp_path: Path) -> None:
+    """The plain clips are tried, too; no clip is to blame."""
+    with pytest.raises(InputError, match=r"^f: model.id: '\.' can't be loaded:"):
+        render(planned(tiny, model="."), tmp_path)
+    assert set(states(tmp_path).values()) == {"queued"}
+
+
+def test_unusable_settings_fail_and_the_rest_is_rendered(tiny: Path, tmp_path: Path) -> None:
+    """They are the first in the list; a resumed run leaves them alone."""
+    jobs = planned(tiny, reflection={"weak": {"denoiser": "."}})
+    assert jobs[0].kind == "reflected"
+    errors = {result.job.id: result.error for result in render(jobs, tmp_path)}
+    assert len(errors) == 6
+    for job in jobs:
+        error = errors[job.id] or ""
+        assert error.startswith("f: reflection: the denoiser '.' can't") == (job.kind != "plain")
+        assert states(tmp_path)[job.name] == ("done" if job.kind == "plain" else "failed")
+    with open_folder(tmp_path) as ledger:
+        assert standing(jobs, tmp_path, ledger).jobs == []
+
+
+@pytest.mark.parametrize("together", [1, 3])
+@pytest.mark.parametrize("refused", ["a red", "blue"])
+def test_a_row_that_can_not_be_used_fails_alone(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str, together: int
+) -> None:
+    """Whether others come before it or not; it fails the same way each time, so not again."""
+    stock, tries = Worker.render, []
+
+    def refusing(self, batch, on_step):
+        tries.append([job.prompt for job in batch])
+        if any(job.prompt == refused for job in batch):
+            raise InputError("unknown class", key="prompt")
+        return stock(self, batch, on_step)
+
+    monkeypatch.setattr(Worker, "render", refusing)
+    memory = {"batch_size": together}
+    first = planned(tiny, ["green"], baseline=False, num_frames=3) if together > 1 else []
+    jobs = first + planned(tiny, baseline=False, retries=2, memory=memory)
+    errors = {result.job.prompt: result.error for result in render(jobs, tmp_path)}
+    line = {"a red": 1, "blue": 2}[refused]
+    assert errors.pop(refused) == f"l.txt:{line}: prompt: unknown class"
+    assert len(errors) == len(jobs) - 1
+    assert not any(errors.values())
+    assert tries.count([refused]) == (2 if (refused, together) == ("a red", 1) else 1)
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_a_broken_device_ends_the_run_and_blames_no_clip(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    stock = Worker.render
+
+    def breaking(self, batch, on_step):
+        if any(job.prompt == "blue" for job in batch):
+            raise torch.AcceleratorError("CUDA error: an illegal memory access\nFor debugging")
+        return stock(self, batch, on_step)
+
+    monkeypatch.setattr(Worker, "render", breaking)
+    jobs = planned(tiny, baseline=False, retries=2, memory={"batch_size": together})
+    first = jobs[0 if together > 1 else 1].name
+    said = f"the device broke at {first}: CUDA error: an illegal memory access; the rest is left"
+    with pytest.raises(RunError, match=said):
+        render(jobs, tmp_path)
+    assert states(tmp_path) == {
+        "a-red-s0": "queued" if together > 1 else "done",
+        "blue-s0": "queued",
+        "ring-s0": "queued",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "broken"),
+    [
+        (RuntimeError("CUDA error: device-side assert triggered"), True),
+        (InputError("'x' can't be loaded: CUDA error: unspecified launch failure"), True),
+        (RuntimeError("CUDA error: out of memory"), False),
+        (RuntimeError("out of paint"), False),
+        (ValueError("a prompt about a CUDA error"), False),
+    ],
+)
+def test_what_breaks_a_device(error: Exception, broken: bool) -> None:
+    assert is_broken(error) is broken
 
 
 WEIGHTS = list(Path(shapes.__file__).parent.rglob("*.safetensors"))

@@ -45,7 +45,7 @@ class Guidance:
 
     Attributes:
         arguments: names of the call's arguments, one for each denoiser; a later one that is
-            None is as the first.
+            None is as the first. The first decides whether there is any guidance.
         embedded: None for classifier-free guidance. Otherwise the scale is an input of the
             model (its ``guidance`` argument), and this is what the pipeline multiplies it
             by; ``arguments`` then names the scale of the true guidance beside it.
@@ -55,10 +55,12 @@ class Guidance:
     embedded: float | None = None
 
     def of(self, pipe: Any, call: Call, denoiser: int = 0) -> float:
-        """The scale that a call samples with; 1 or less is no guidance."""
-        first = call.get(self.arguments[0])
-        scale = call.get(self.arguments[min(denoiser, len(self.arguments) - 1)])
-        return float((first if scale is None else scale) or 0.0)
+        """The scale that a call samples with; without guidance it is 1."""
+        first = float(call.get(self.arguments[0]) or 0.0)
+        if first <= 1:
+            return 1.0
+        later = call.get(self.arguments[min(denoiser, len(self.arguments) - 1)])
+        return first if later is None else float(later)
 
     def twice(self, call: Call) -> bool:
         """Whether a call of a model with embedded guidance also has true guidance."""
@@ -168,10 +170,17 @@ class Family:
                     "unconditional half, which a side's guidance_scale needs; pass "
                     "ip_adapter_image, or a guidance_scale > 1 with embeddings of both halves"
                 )
-        sides = (reflection.strong, reflection.weak)
+        sides = {"strong": reflection.strong, "weak": reflection.weak}
+        for name, side in sides.items():
+            asked = side.ip_adapter_scale is not None
+            if asked and not _has_image(call) and self._has_ip_adapter(pipe, side):
+                raise UnsupportedSide(
+                    f"{name}.ip_adapter_scale would have no effect: the call has no image; pass "
+                    f"ip_adapter_image or ip_adapter_image_embeds to it"
+                )
         if (
             call.get("ip_adapter_image") is not None
-            and any(side.ip_adapter_scale for side in sides)
+            and any(side.ip_adapter_scale for side in sides.values())
             and not getattr(pipe, "is_ip_adapter_active", True)
         ):
             raise UnsupportedSide(
@@ -179,6 +188,15 @@ class Family:
                 f"is missing or at scale 0, so that no side could see it; "
                 f"call pipe.set_ip_adapter_scale(...) with more than 0"
             )
+
+    def _has_ip_adapter(self, pipe: Any, side: Side) -> bool:
+        given = side.denoiser
+        if given is None:
+            given = tuple(self.modules(pipe).values())
+        modules = given if isinstance(given, (tuple, list)) else (given,)
+        layers = (layer for m in modules if isinstance(m, nn.Module) for layer in m.modules())
+        processors = (getattr(layer, "processor", None) for layer in layers)
+        return any("IPAdapter" in type(processor).__name__ for processor in processors)
 
     def _check_side(self, pipe: Any, side: Side, name: str) -> None:
         for entry in fields(side):
@@ -204,6 +222,13 @@ class Family:
                 f"one in this {type(pipe).__name__} takes none; let the sides differ in "
                 f"something else"
             )
+
+
+def _has_image(call: Call) -> bool:
+    """Whether a call gives an IP-Adapter anything to see."""
+    inner = call.get("joint_attention_kwargs") or {}
+    given = {**call, **inner}
+    return any(value is not None for name, value in given.items() if "ip_adapter_image" in name)
 
 
 def _check_caches(denoisers: Iterable[Any]) -> None:

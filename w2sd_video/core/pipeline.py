@@ -42,17 +42,18 @@ class ReflectionMixin(_Pipeline):
         Raises:
             UnsupportedScheduler, UnsupportedSide: before anything is sampled.
         """
+        checked(reflection)
         state = self.__dict__
-        reflection = reflection or state.get("_reflection")
+        if reflection is None:
+            reflection = state.get("_reflection")
         parent = super().__call__
-        call = inspect.signature(parent).bind(*args, **kwargs)
-        call.apply_defaults()
-        arguments = dict(call.arguments)
-        arguments.update(arguments.pop("kwargs", {}))
+        arguments, left = by_name(type(self), args, kwargs)
         run = state.get("_run") or Run()
-        with Session(self, parent, reflection, arguments, run) as session:
+        with Session(self, parent, reflection, left | arguments, run) as session:
             self.run = session.run
-            return parent(**session.arguments)
+            # What a subclass leaves to its parent may be its own choice by then.
+            unchanged = {name for name in left if session.arguments[name] is left[name]}
+            return parent(**{k: v for k, v in session.arguments.items() if k not in unchanged})
 
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
         session = self._session
@@ -79,6 +80,69 @@ class ReflectionMixin(_Pipeline):
         return self if _keep_dtypes.get() else super().to(*args, **kwargs)
 
 
+Arguments = dict[str, Any]
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def by_name(cls: type, args: tuple[Any, ...], kwargs: Arguments) -> tuple[Arguments, Arguments]:
+    """A call's arguments by name, and the defaults that it leaves to parents of the class.
+
+    The latter are those of a subclass that takes ``*args, **kwargs`` and hands them on.
+    """
+    own, *parents = _calls(cls)
+    call = own.bind(*args, **kwargs)
+    call.apply_defaults()
+    arguments = dict(call.arguments)
+    kinds = {p.kind: name for name, p in own.parameters.items()}
+    rest = arguments.pop(kinds.get(inspect.Parameter.VAR_POSITIONAL, ""), ())
+    arguments |= arguments.pop(kinds.get(inspect.Parameter.VAR_KEYWORD, ""), {})
+    further = {n: p for each in reversed(parents) for n, p in _named(each, own).items()}
+    names = [n for each in parents for n, p in _named(each, own).items() if p.kind in _POSITIONAL]
+    handed_on = dict(zip(dict.fromkeys(names), rest, strict=False))
+    if len(handed_on) < len(rest) or handed_on.keys() & arguments.keys():
+        raise TypeError(
+            f"{cls.__name__} got more arguments by position than it has, or one by name as well; "
+            f"pass them by name"
+        )
+    arguments |= handed_on
+    left = {n: p.default for n, p in further.items() if p.default is not p.empty}
+    return arguments, {name: left[name] for name in left if name not in arguments}
+
+
+def _calls(cls: type) -> list[inspect.Signature]:
+    """Signatures of a pipeline's call: its class's own, and of all that this may hand on to."""
+    found = []
+    for c in cls.__mro__:
+        if "__call__" not in vars(c) or issubclass(c, ReflectionMixin):
+            continue
+        signature = inspect.signature(vars(c)["__call__"])
+        _, *parameters = signature.parameters.values()  # without self
+        found.append(signature.replace(parameters=parameters))
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            break
+    return found
+
+
+def _named(signature: inspect.Signature, own: inspect.Signature) -> dict[str, inspect.Parameter]:
+    """What a parent's call takes by name beside what its subclass has itself."""
+    various = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = signature.parameters.items()
+    return {n: p for n, p in parameters if n not in own.parameters and p.kind not in various}
+
+
+def checked(reflection: Any) -> None:
+    """Refuse what is no reflection.
+
+    Raises:
+        TypeError
+    """
+    if reflection is not None and not isinstance(reflection, Reflection):
+        raise TypeError(
+            f"reflection must be a Reflection or None, not {reflection!r}; "
+            f"for example Reflection(weak=Side(guidance_scale=1.0))"
+        )
+
+
 def stock_class(cls: type) -> type:
     """The diffusers pipeline class that a reflecting class stands on."""
     return next(
@@ -91,6 +155,7 @@ def stock_class(cls: type) -> type:
 @contextmanager
 def reflecting(pipe: Any, family: Family, reflection: Reflection | None) -> Iterator[Run]:
     """Make every call of ``pipe`` reflect, whatever its class; see ``pipelines.reflect``."""
+    checked(reflection)
     cls = type(pipe)
     if not issubclass(cls, ReflectionMixin):
         cls = type(cls.__name__, (ReflectionMixin, cls), {"family": family})

@@ -22,6 +22,19 @@ class Stage(Enum):
     FINAL = "final"
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a string, several, or one for each of some frames (FreeNoise)."""
+    if isinstance(value, Mapping):
+        return _is_text(list(value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(isinstance(each, str) for each in value)
+    return isinstance(value, str)
+
+
 @dataclass(frozen=True)
 class Side:
     """How the strong or the weak model differs from the call it takes part in.
@@ -43,6 +56,9 @@ class Side:
         negative_prompt: likewise; only guidance other than 1 shows it to a side.
         controlnet_scale, ip_adapter_scale: scale of the condition; 0 switches it off.
         experts: the best or the worst routed experts of a mixture.
+
+    Raises:
+        ValueError: for a value of another kind than its field's.
     """
 
     denoiser: Any = None
@@ -53,6 +69,36 @@ class Side:
     controlnet_scale: float | None = None
     ip_adapter_scale: float | None = None
     experts: Literal["best", "worst"] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("guidance_scale", "controlnet_scale", "ip_adapter_scale"):
+            value = getattr(self, name)
+            if value is not None and not _is_number(value):
+                raise ValueError(f"{name} of a side must be a finite number, not {value!r}")
+        for name in ("prompt", "negative_prompt"):
+            value = getattr(self, name)
+            if value is not None and not _is_text(value):
+                raise ValueError(f"{name} of a side must be a string or some, not {value!r}")
+        self._check_adapters()
+        if self.experts not in (None, "best", "worst"):
+            raise ValueError(f"experts of a side must be 'best' or 'worst', not {self.experts!r}")
+
+    def _check_adapters(self) -> None:
+        if self.adapters is None:
+            return
+        if not isinstance(self.adapters, Mapping):
+            raise ValueError(
+                f"adapters of a side must be names and scales, for example "
+                f"{{'art': 0.5}}, not {self.adapters!r}"
+            )
+        for name, scale in self.adapters.items():
+            if not isinstance(name, str):
+                raise ValueError(f"adapters of a side must have names, not {name!r}")
+            if not _is_number(scale):
+                raise ValueError(
+                    f"adapters of a side: the scale of {name!r} must be a finite number, "
+                    f"not {scale!r}"
+                )
 
     def guidance(self, of_call: float) -> float:
         """The scale in force: this side's own or the call's, which at 1 or less is none."""
@@ -97,7 +143,7 @@ class Reflection:
             raise ValueError(f"mode {self.mode!r} is not known; choose from {', '.join(MODES)}")
         for name in ("steps", "gap"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+            if not _is_number(value):
                 raise ValueError(f"{name} must be a number, not {value!r}")
         if self.steps < 0:
             raise ValueError(f"steps must not be negative, got {self.steps!r}")

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from . import caches, sides
+from . import caches, lora, sides
 from .evaluation import Arguments, Evaluator, Forward, Guided, Run
 from .family import UnsupportedSide
 from .progress import StepBar
@@ -90,13 +90,16 @@ class Session:
     def _install(self, reflection: Reflection) -> None:
         pipe, family = self.pipe, self.family
         family.check(pipe, self.arguments, reflection)
+        lora.check(self.arguments, reflection)
         scales = [family.guidance.of(pipe, self.arguments, i) for i in range(len(family.denoisers))]
         both = family.halves and reflection.doubles(scales[0])
         guided = Guided(
             halves=both,
             twice=not family.layout.batched
             and (both if family.halves else family.guidance.twice(self.arguments)),
-            scales=[(reflection.strong.guidance(s), reflection.weak.guidance(s)) for s in scales],
+            scales=[
+                (_in_force(reflection.strong, s), _in_force(reflection.weak, s)) for s in scales
+            ],
             yields_pair=reflection.final_yields_pair(family.halves, family.direct),
         )
         strong, weak, final = reflection.strong, reflection.weak, Side()
@@ -108,7 +111,7 @@ class Session:
                 replace(side, guidance_scale=side.guidance(scales[0]))
                 for side in (strong, weak, final)
             )
-        self._encoder = Encoder(self._sample, self.arguments, 2 if guided.twice else 1)
+        self._encoder = Encoder(pipe, self._sample, self.arguments, 2 if guided.twice else 1)
         self._plain, *settings = (
             sides.prepare(pipe, family, side, both, self._encoder.encode)
             for side in (final, strong, weak, strong.without_guidance)
@@ -271,6 +274,11 @@ class Session:
                 self._enter(facade.current)
 
         self.arguments["callback_on_step_end"] = once_a_step
+
+
+def _in_force(side: Side, of_call: float) -> float:
+    """A side's guidance at a denoiser whose own the call may have below 1 (Wan 2.2)."""
+    return of_call if side.guidance_scale is None else side.guidance_scale
 
 
 def _uncompiled(module: Any) -> Any:

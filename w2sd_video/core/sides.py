@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from diffusers.models.modeling_utils import LegacyModelMixin, ModelMixin
 from torch import nn
 
 from . import lora
@@ -18,9 +19,13 @@ from .family import Family, UnsupportedSide
 from .lora import LoraState
 from .reflection import Side
 
-# Gives the denoiser's arguments for other prompts: of the guided batch or the conditional
-# call, and of the unconditional call where that is one of its own.
-Encode = Callable[[Any, Any], tuple[dict[str, Any], dict[str, Any]]]
+# Gives the denoiser's arguments for other prompts, or the call's own, read with other scales of
+# the text encoders' LoRA: of the guided batch or the conditional call, and of the unconditional
+# call where that is one of its own.
+Encode = Callable[[Any, Any, tuple[LoraState, ...]], tuple[dict[str, Any], dict[str, Any]]]
+
+# What makes the denoiser's input of a prompt, and may have LoRA of its own:
+READERS = ("text_encoder", "text_encoder_2", "text_encoder_3", "connectors")
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,8 @@ def prepare(pipe: Any, family: Family, side: Side, guided: bool, encode: Encode)
 
     Args:
         guided: whether the denoiser will see both halves of classifier-free guidance.
-        encode: gives the denoiser's arguments for a prompt and a negative prompt.
+        encode: gives the denoiser's arguments for a prompt and a negative prompt, read with
+            LoRA layers of the text encoders in given states.
 
     Raises:
         UnsupportedSide
@@ -98,12 +104,15 @@ def prepare(pipe: Any, family: Family, side: Side, guided: bool, encode: Encode)
     used = {**own, **modules}
     arguments: dict[str, Any] = {}
     unconditional: dict[str, Any] = {}
-    if side.prompt is not None or side.negative_prompt is not None:
-        arguments, unconditional = encode(side.prompt, side.negative_prompt)
-    states = () if side.adapters is None else lora.scaled(used, side.adapters)
+    states: tuple[LoraState, ...] = ()
+    reading: tuple[LoraState, ...] = ()
+    if side.adapters is not None:
+        states, reading = lora.scaled(own, modules, _text_encoders(pipe), side.adapters)
+    if reading or side.prompt is not None or side.negative_prompt is not None:
+        arguments, unconditional = encode(side.prompt, side.negative_prompt, reading)
     attributes: list[tuple[Any, str, Any]] = []
     if side.ip_adapter_scale is not None:
-        attributes += _image_prompts(used, side.ip_adapter_scale)
+        attributes += _image_prompts(used, side.ip_adapter_scale, given=bool(modules))
     if side.experts is not None:
         attributes += _experts(family, used, side.experts)
     scale, factor = side.guidance_scale, family.guidance.embedded
@@ -118,6 +127,11 @@ def prepare(pipe: Any, family: Family, side: Side, guided: bool, encode: Encode)
         controlnet_scale=side.controlnet_scale,
         blind=not all(_image_processors(module) for module in modules.values()),
     )
+
+
+def _text_encoders(pipe: Any) -> dict[str, nn.Module]:
+    found = {name: getattr(pipe, name, None) for name in READERS}
+    return {name: module for name, module in found.items() if isinstance(module, nn.Module)}
 
 
 def _fitting(pipe: Any, family: Family, given: Any) -> dict[str, nn.Module]:
@@ -144,6 +158,7 @@ def _fitting(pipe: Any, family: Family, given: Any) -> dict[str, nn.Module]:
     fitted = {}
     for (name, mine), module in zip(own.items(), modules, strict=True):
         fitted[name] = module = family.fit(pipe, module)
+        _check_kind(module, mine)
         there = _runs_on(module)
         if module.dtype != mine.dtype or there.type != device.type:
             raise UnsupportedSide(
@@ -154,15 +169,61 @@ def _fitting(pipe: Any, family: Family, given: Any) -> dict[str, nn.Module]:
     return fitted
 
 
+# What two denoisers must have in common, where both say it.
+_SHAPE = ("in_channels", "cross_attention_dim", "joint_attention_dim", "text_dim")
+
+
+def _check_kind(module: nn.Module, mine: nn.Module) -> None:
+    """Refuse a denoiser of another architecture, or for other latents or prompts.
+
+    Only what surely does not fit: wrapped ones and those of users' own classes pass.
+    """
+    kind, expected = _architecture(module), _architecture(mine)
+    if kind and expected and not (issubclass(kind, expected) or issubclass(expected, kind)):
+        raise UnsupportedSide(
+            f"the side's denoiser is a {kind.__name__}, the pipeline's own a "
+            f"{expected.__name__}; give one of that class"
+        )
+    theirs, ours = (getattr(each, "config", None) or {} for each in (module, mine))
+    for key in _SHAPE:
+        value, wanted = theirs.get(key), ours.get(key)
+        if isinstance(value, int) and isinstance(wanted, int) and value != wanted:
+            raise UnsupportedSide(
+                f"the side's denoiser has {key}={value}, the pipeline's own {key}={wanted}; "
+                f"give one of the same kind of model"
+            )
+
+
+def _architecture(module: Any) -> type | None:
+    """The class of diffusers that a denoiser is of; None if it has another's."""
+    cls = type(getattr(module, "_orig_mod", module))  # of a compiled one
+    models = (c for c in cls.__mro__ if c.__module__.startswith("diffusers.models."))
+    found = next((c for c in models if issubclass(c, ModelMixin) and c is not ModelMixin), None)
+    # The legacy class stands for several others.
+    return None if found is None or issubclass(found, LegacyModelMixin) else found
+
+
 def _runs_on(module: Any) -> torch.device:
     """Where a module runs, which is not where it is while it is offloaded."""
     device = getattr(getattr(module, "_hf_hook", None), "execution_device", None)
     return torch.device(device or module.device)
 
 
-def _image_prompts(modules: dict[str, nn.Module], scale: float) -> Iterator[tuple[Any, str, Any]]:
-    """The scale of every attention processor that an IP-Adapter has put there."""
+def _image_prompts(
+    modules: dict[str, nn.Module], scale: float, *, given: bool
+) -> Iterator[tuple[Any, str, Any]]:
+    """The scale of every attention processor that an IP-Adapter has put there.
+
+    Args:
+        given: the modules are a side's own, not the pipeline's.
+    """
     processors = [p for module in modules.values() for p in _image_processors(module)]
+    if not processors and given:
+        raise UnsupportedSide(
+            f"there is no IP-Adapter in the side's own denoiser ({', '.join(modules)}), and the "
+            f"pipeline's is not carried over to it; load one into that denoiser, by "
+            f"load_ip_adapter(...) of a pipeline that has it, or leave ip_adapter_scale out"
+        )
     if not processors:
         raise UnsupportedSide(
             f"there is no IP-Adapter in the denoiser ({', '.join(modules)}); "

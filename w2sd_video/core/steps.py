@@ -18,6 +18,7 @@ because x and out together give x0 and eps, which go into ``x' = a' x0 + s' eps`
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def check(scheduler: Any, mode: str = "exact") -> None:
     Raises:
         UnsupportedScheduler
     """
-    name, config = type(scheduler).__name__, scheduler.config
+    name, config = type(scheduler).__name__, _settings(scheduler)
 
     def swap(other: str) -> str:
         return f"for example pipe.scheduler = {other}.from_config(pipe.scheduler.config"
@@ -128,6 +129,15 @@ def check(scheduler: Any, mode: str = "exact") -> None:
             f"mode='official' repeats the published code, which samples with DDIM, not {name}; "
             f"use {swap('DDIMScheduler')}, clip_sample=False), or mode='exact'"
         )
+
+
+def _settings(scheduler: Any) -> dict[str, Any]:
+    """Those settings of a scheduler that its class has.
+
+    Its config also holds those of the class that it was made from.
+    """
+    known = inspect.signature(type(scheduler).__init__).parameters
+    return {name: value for name, value in scheduler.config.items() if name in known}
 
 
 def prediction(scheduler: Any) -> str:

@@ -40,7 +40,8 @@ def run(
         tally: takes the paces of what is rendered.
 
     Raises:
-        InputError: if a model can't be loaded, or lacks what its configuration asks for.
+        InputError: if nothing can be rendered, as no model can be loaded, or lacks what its
+            configuration asks for. If only some can't be, they fail.
     """
     if not jobs:
         return

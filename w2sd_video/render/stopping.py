@@ -1,4 +1,7 @@
-"""Ctrl-C ends a run after the step under way; a second one at once."""
+"""Ctrl-C ends a run after the step under way; a second one at once.
+
+So does SIGTERM, which schedulers send before they take a machine away.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+SIGNALS = signal.SIGINT, signal.SIGTERM
+
 
 @contextmanager
 def stoppable(say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
-    """Within it, the first Ctrl-C is only noted, and told of by ``say``.
+    """Within it, the first Ctrl-C or SIGTERM is only noted, and told of by ``say``.
 
     Yields what to call after every step: it raises KeyboardInterrupt if one was noted.
     """
@@ -28,8 +33,9 @@ def stoppable(say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
         if asked:
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, on_signal)
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

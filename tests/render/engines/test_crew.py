@@ -125,12 +125,154 @@ def test_one_that_can_not_join_is_left_out(
 def test_a_refusal_ends_the_run_and_keeps_what_is_finished(jobs: list[Job]) -> None:
     def does(batch: list[Job]) -> list[Message]:
         if batch[0].prompt == "b":
-            return [Refused(InputError("no such adapter")), whole(jobs[0]), Gone()]
+            return [Refused(RunError("the disk is full")), whole(jobs[0]), Gone()]
         return [Ready()]
 
     told: list[Event] = []
-    with pytest.raises(InputError, match="no such adapter"):
+    with pytest.raises(RunError, match="the disk is full"):
         lead(Scripted(does), [[job] for job in jobs], told.append, lambda: None)
     assert outcome(told) == {"a": True}
     put_back = [event.jobs for event in told if isinstance(event, Stopped)]
     assert [job.prompt for jobs in put_back for job in jobs] == ["b"]
+
+
+class Several(Scripted):
+    """A crew of several, who are not replaced; ``does`` says what comes of a batch at a worker."""
+
+    def __init__(self, workers: int, does: Callable[[int, list[Job]], list[Message]]) -> None:
+        super().__init__(lambda batch: [])
+        self.of, self.there = does, set(range(1, workers + 1))
+        self.living = workers
+        self.said = deque((worker, Ready()) for worker in sorted(self.there))
+        self.took: list[tuple[int, str]] = []
+
+    def messages(self, seconds: float) -> list[tuple[int, Message]]:
+        said = list(self.said)
+        self.said.clear()
+        self.there -= {worker for worker, message in said if isinstance(message, Gone)}
+        self.living = len(self.there)
+        return said
+
+    def give(self, worker: int, batch: list[Job]) -> None:
+        self.took.append((worker, batch[0].prompt))
+        self.said.extend((worker, message) for message in self.of(worker, batch))
+
+    def stop(self) -> None:
+        self.said.extend((worker, Gone()) for worker in self.there)
+
+
+LACKS = InputError("'org/model' can't be loaded")
+
+
+def made(batch: list[Job]) -> list[Message]:
+    return [Started(batch), whole(batch[0]), Ready()]
+
+
+def refused(batch: list[Job]) -> list[Message]:
+    return [Started(batch), Stopped(batch), Refused(LACKS, batch)]
+
+
+@pytest.mark.parametrize("bad", [1, 2, 3])
+def test_a_bad_worker_is_left_out(
+    jobs: list[Job], caplog: pytest.LogCaptureFixture, bad: int
+) -> None:
+    """Its clip is rendered by another, and it gets no more."""
+    crew = Several(3, lambda worker, batch: refused(batch) if worker == bad else made(batch))
+    assert outcome(led(crew, jobs)) == dict.fromkeys("abpde", True)
+    assert [worker for worker, _ in crew.took].count(bad) == 1
+    assert caplog.messages == ["a worker is left out: 'org/model' can't be loaded"]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_a_batch_that_workers_refuse_fails_and_they_go_on(jobs: list[Job], workers: int) -> None:
+    """It is refused by each, or by three; they were right, and get the next."""
+    crew = Several(workers, lambda _, batch: (refused if batch[0].prompt == "p" else made)(batch))
+    told = led(crew, jobs)
+    assert outcome(told) == {"a": True, "b": True, "p": False, "d": True, "e": True}
+    (failed,) = (event for event in told if isinstance(event, Result) and event.error)
+    assert failed.error == "'org/model' can't be loaded"
+    tries = [worker for worker, prompt in crew.took if prompt == "p"]
+    assert len(tries) == len(set(tries)) == min(workers, 3)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_a_list_that_all_refuse_is_bad_input(jobs: list[Job], workers: int) -> None:
+    with pytest.raises(InputError, match="can't be loaded"):
+        led(crew := Several(workers, lambda _, batch: refused(batch)), jobs)
+    assert len(crew.took) <= 3 * 5
+
+
+def test_the_first_refusal_waits_for_workers_that_are_starting(jobs: list[Job]) -> None:
+    crew = Several(2, lambda worker, batch: (refused if worker == 1 else made)(batch))
+    crew.said.pop()
+    looks, stock = [0], crew.messages
+
+    def messages(seconds: float) -> list[tuple[int, Message]]:
+        looks[0] += 1
+        if looks[0] == 5:
+            crew.said.append((2, Ready()))
+        return stock(seconds)
+
+    crew.messages = messages
+    assert outcome(led(crew, jobs)) == dict.fromkeys("abpde", True)
+
+
+def test_one_that_never_starts_is_not_waited_for(
+    jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("w2sd_video.render.engines.crew.STARTING", 0.0)
+    crew = Several(2, lambda _, batch: refused(batch))
+    crew.said.pop()
+    with pytest.raises(InputError, match="can't be loaded"):
+        led(crew, jobs)
+
+
+def test_a_worker_that_was_left_out_is_not_all_that_is_left(jobs: list[Job]) -> None:
+    """Else it would refuse the rest of the list."""
+
+    def does(worker: int, batch: list[Job]) -> list[Message]:
+        if worker == 1:
+            return refused(batch)
+        dies = batch[0].prompt == "a"
+        return [*made(batch)[:-1], Gone("by signal SIGKILL")] if dies else made(batch)
+
+    told: list[Event] = []
+    with pytest.raises(RunError, match=r"no worker is left that can render: 'org/model' can't"):
+        lead(Several(2, does), [[job] for job in jobs], told.append, lambda: None)
+    assert outcome(told) == {"b": True, "a": True}
+
+
+def test_one_who_dies_with_a_refused_clip_settles_nothing(jobs: list[Job]) -> None:
+    """The first to refuse it has another turn, and is right."""
+
+    def does(worker: int, batch: list[Job]) -> list[Message]:
+        if batch[0].prompt != "a":
+            return made(batch)
+        return refused(batch) if worker == 1 else [Gone("by signal SIGKILL")]
+
+    told = led(Several(2, does), jobs)
+    assert outcome(told) == {"a": False, "b": True, "p": True, "d": True, "e": True}
+
+
+def test_a_folder_that_one_node_has_lost(jobs: list[Job], caplog: pytest.LogCaptureFixture) -> None:
+    stale = RunError("out: Stale file handle; the rest is left to render")
+
+    def does(worker: int, batch: list[Job]) -> list[Message]:
+        return [Refused(stale), Gone()] if worker == 1 else made(batch)
+
+    assert outcome(led(Several(2, does), jobs)) == dict.fromkeys("abpde", True)
+    assert caplog.messages == [f"a worker is left out: {stale}"]
+
+
+def test_one_that_can_not_start_is_told(jobs: list[Job], caplog: pytest.LogCaptureFixture) -> None:
+    crew = Several(2, lambda _, batch: made(batch))
+    crew.said.append((7, Gone("with exit code 1")))
+    assert all(outcome(led(crew, jobs)).values())
+    assert caplog.messages == ["a worker can't start: with exit code 1"]
+
+
+def test_nobody_is_left(jobs: list[Job]) -> None:
+    """All places were given up, the last of them when the others had died."""
+    crew = Several(1, lambda _, batch: [*made(batch)[:-1], Gone("by signal SIGKILL")])
+    with pytest.raises(RunError, match="no worker is left that can render: all have ended"):
+        led(crew, jobs)

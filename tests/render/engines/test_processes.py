@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
 import pytest
 
+from w2sd_video.render.engines import processes
+from w2sd_video.render.engines.crew import Gone, Message
 from w2sd_video.render.engines.processes import Processes
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs.events import Result, Step
@@ -152,3 +156,38 @@ def test_a_killed_run_leaves_no_one_behind(
     assert wait_for(again, "end")["failed"] == 0
     assert again.wait(60) == 0
     assert pixels(tmp_path / "out") == here
+
+
+class StillBorn:
+    """Processes that end at once."""
+
+    pid, exitcode = 7, 1
+
+    def __init__(self, target: object, args: tuple[Connection, Path, int, int], daemon: bool):
+        self.place = args[2]
+
+    def start(self) -> None:
+        started.append(self.place)
+
+    def join(self, timeout: float | None = None) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+started: list[int] = []
+
+
+def test_a_place_where_no_process_starts_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(multiprocessing.get_context("spawn"), "Process", StillBorn, raising=False)
+    started.clear()
+    crew = processes._Crew(tmp_path, 2)
+    crew.begin()
+    told: list[tuple[int, Message]] = []
+    for _ in range(20):
+        told += crew.messages(0.0) if crew.living else []
+    crew.close()
+    assert sorted(started) == [0, 0, 0, 1, 1, 1]
+    assert [message for _, message in told] == [Gone("process 7, with exit code 1")] * 6
+    assert caplog.messages == ["worker 1 of 2 is given up", "worker 2 of 2 is given up"]

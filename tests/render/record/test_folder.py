@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ from filelock import FileLock
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.jobs.shards import Shard
-from w2sd_video.render.record.folder import PATIENCE, open_folder
+from w2sd_video.render.record.folder import GLANCE, PATIENCE, holders, open_folder
 
 HOLD = """
 import sys, time
@@ -68,9 +69,36 @@ def test_a_folder_that_can_not_be_locked(
         assert str(error.value) == f"{tmp_path}: can't be written to: {os.strerror(code)}"
 
 
-def test_a_share_is_patient(tmp_path: Path) -> None:
+def test_what_a_killed_run_has_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    stuck, loose = tmp_path / ".stuck.mp4.part", tmp_path / ".loose.mp4.part"
+    stuck.mkdir()  # can't be unlinked, whoever tries
+    loose.write_bytes(b"half")
+    with open_folder(tmp_path):
+        assert stuck.exists()
+        assert not loose.exists()
+
+
+def test_who_holds_it_is_told_without_being_in_the_way(tmp_path: Path) -> None:
+    assert holders(tmp_path) == {}
+    me = f"process {os.getpid()} on {socket.gethostname()}"
+    with open_folder(tmp_path):
+        assert holders(tmp_path) == {"ledger.sqlite": me}
+    with open_folder(tmp_path, Shard(2, 3)):
+        assert holders(tmp_path) == {"ledger-2-of-3.sqlite": me}
+    assert holders(tmp_path) == {}
+    with (tmp_path / ".lock").open("rb") as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        Timer(GLANCE / 3, fcntl.flock, (looked_at, fcntl.LOCK_UN)).start()
+        with open_folder(tmp_path):
+            pass
+
+
+def test_a_share_is_patient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Of hundreds that start together one has to wait for all others."""
     assert PATIENCE >= 120
+    monkeypatch.setattr("w2sd_video.render.record.folder.QUIET", 0.1)
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as other:
@@ -79,3 +107,7 @@ def test_a_share_is_patient(tmp_path: Path) -> None:
         Timer(0.5, other.kill).start()
         with open_folder(tmp_path, Shard(1, 2)) as ledger:
             assert not ledger.entries()
+    assert caplog.messages == [
+        f"{tmp_path}: is held by process {other.pid} on {socket.gethostname()}; waiting for it,"
+        " 300 s at most"
+    ]

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,14 +68,70 @@ def test_a_new_clip_takes_the_row_of_the_one_it_replaces(tmp_path: Path) -> None
 
 def test_file_format(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    Ledger(path).close()
+    with Ledger(path):
+        assert mode(path) == "wal"
+    assert mode(path) == "delete"
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
-    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     db.execute("PRAGMA user_version = 99")
     db.close()
     with pytest.raises(InputError, match="newer version"):
         Ledger(path)
+    assert mode(path) == "delete"  # it was left as it is
+
+
+def mode(path: Path) -> str:
+    db = sqlite3.connect(path)
+    found = db.execute("PRAGMA journal_mode").fetchone()[0]
+    db.close()
+    return str(found)
+
+
+def test_one_that_is_read_while_it_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        ledger.add(jobs())
+        reader = Ledger(path, read_only=True)
+        reading = reader.rows()
+        assert next(reading)
+    assert len(list(reading)) == 2
+    reader.close()
+    with Ledger(path) as ledger:
+        assert len(ledger.entries()) == 3
+    assert mode(path) == "delete"
+
+
+@contextmanager
+def as_someone() -> Iterator[None]:
+    """As a user who is not root, who may write anywhere."""
+    if os.geteuid():
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.parametrize("left_as", ["DELETE", "WAL"])
+def test_one_in_a_folder_that_can_not_be_written(left_as: str) -> None:
+    with tempfile.TemporaryDirectory() as temporary:  # pytest's folders are closed to others
+        folder = Path(temporary)
+        path = folder / "ledger.sqlite"
+        with Ledger(path) as ledger:
+            ledger.add(jobs())
+        if left_as == "WAL":  # as it is after a run that could not close it
+            db = sqlite3.connect(path)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.close()
+        folder.chmod(0o555)
+        try:
+            with as_someone(), Ledger(path, read_only=True) as ledger:
+                assert len(ledger.entries()) == 3
+            assert [file.name for file in folder.iterdir()] == ["ledger.sqlite"]
+        finally:
+            folder.chmod(0o755)
 
 
 VERSION_1 = """

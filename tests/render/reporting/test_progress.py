@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from w2sd_video.render.jobs.events import Cost, Result, Step
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.record.standing import Standing
+from w2sd_video.render.record.verify import Check
 from w2sd_video.render.reporting import progress
 from w2sd_video.render.timing.forecast import Forecast
 
@@ -66,6 +68,40 @@ def test_events_tell_the_pace_and_what_failed(
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     keys = ("event", "seconds_per_step", "finished", "failed", "evaluations")
     assert [last[key] for key in keys] == ["step", 1.0, 1, 1, 20]
+
+
+def test_a_clip_that_can_not_be_read_is_told_apart_from_one_that_differs(
+    jobs: list[Job], capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = progress.Events()
+    events.check(Check(jobs[0], 0.0, "InvalidDataError: no moov atom"))
+    events.check(Check(jobs[0], 31.5))
+    events.check(Check(jobs[0], math.inf))
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(event["ok"], event["psnr"], event["error"]) for event in told] == [
+        (False, None, "InvalidDataError: no moov atom"),
+        (False, 31.5, None),
+        (True, None, None),
+    ]
+
+
+def test_clips_are_not_replaced_without_a_word(
+    jobs: list[Job], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for count, told in {
+        1: "1 finished clip has other settings now and is replaced; render into another folder"
+        " with -o to keep it",
+        9000: "9,000 finished clips have other settings now and are replaced; render into another"
+        " folder with -o to keep them",
+    }.items():
+        found = Standing(jobs, Counter(new=1, changed=count), 0, 0)
+        progress.Lines().begin(found, Path("out"), None)
+        assert capsys.readouterr().err == f"note: {told}\n"
+        progress.Events().begin(found, Path("out"), None)
+        lines = capsys.readouterr().out.splitlines()
+        assert json.loads(lines[1]) == {"event": "note", "message": told}
+    progress.Lines().begin(Standing(jobs, Counter(new=4), 0, 0), Path("out"), None)
+    assert not capsys.readouterr().err
 
 
 def test_the_first_line_says_what_and_why(jobs: list[Job]) -> None:

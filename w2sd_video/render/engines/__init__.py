@@ -40,7 +40,7 @@ class Engine(Protocol):
     place: Place
 
     def __call__(self, batches: Batches, folder: Path, tell: Tell, check: Check) -> None:
-        """Render.
+        """Render. What is refused as bad input fails if anything else is accepted.
 
         Args:
             folder: of the run, held by whoever calls.
@@ -49,7 +49,9 @@ class Engine(Protocol):
                 under way.
 
         Raises:
-            InputError: if a model can't be loaded, or lacks what its configuration asks for.
+            InputError: if nothing can be rendered, as no model can be loaded, or lacks what its
+                configuration asks for.
+            RunError: if it can't go on, for no fault of a clip.
         """
         ...
 

@@ -22,7 +22,7 @@ from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.versions import versions
 
 from . import Batches, Check, Place
-from .crew import Gone, Message, Refused, lead
+from .crew import DEATHS, Gone, Message, Ready, Refused, lead
 from .serving import Inbox, serve
 
 log = logging.getLogger(__name__)
@@ -129,12 +129,15 @@ class _Crew:
         there = ray.cluster_resources()
         wanted = {"num_gpus": 1} if there.get("GPU") else {"num_cpus": 1}
         room = int(there.get("GPU") or there.get("CPU", 1))
+        self._sharing = 1 if there.get("GPU") else most  # at most so many, one device
         # A thread each for what it is told, what it tells, and the command to stop.
         self._kind = ray.remote(**wanted, max_concurrency=3)(Actor)
         self._actors: dict[int, Any] = {}
         self._listening: dict[Any, int] = {}  # by the reference that is waited for
         self._giving: dict[Any, int] = {}  # likewise
         self._heard: set[int] = set()
+        self._starting: set[int] = set()
+        self._never_ready = 0  # so many in a row
         self._stopping = False
         self._begun: float | None = time.monotonic()
         self._last = 0
@@ -143,7 +146,8 @@ class _Crew:
 
     def _hire(self) -> None:
         worker = self._last = self._last + 1
-        actor = self._kind.remote(self._folder, self._token, versions())
+        self._starting.add(worker)
+        actor = self._kind.remote(self._folder, self._token, versions(), self._sharing)
         self._actors[worker] = actor
         self._listening[actor.listen.remote()] = worker
 
@@ -168,15 +172,27 @@ class _Crew:
                 messages = [Gone(_why(error))]
             self._heard.add(worker)
             for message in messages:
-                if isinstance(message, Refused):
+                if isinstance(message, Ready):
+                    self._starting.discard(worker)
+                    self._never_ready = 0
+                if self._is_useless(worker, message):
                     self._most = max(1, len(self._actors) - 1)  # another would be no better
                 if isinstance(message, Gone):
                     self._end(worker)
                 told.append((worker, message))
             if listened and worker in self._actors:
                 self._listening[self._actors[worker].listen.remote()] = worker
+        if not self._actors and not self._stopping:
+            self._hire()
         self._tell_if_there_is_no_room()
         return told
+
+    def _is_useless(self, worker: int, message: Message) -> bool:
+        """Whether a worker can do nothing, or is one of several in a row that could not start."""
+        if isinstance(message, Gone) and worker in self._starting:
+            self._never_ready += 1
+            return bool(message.why) and self._never_ready >= DEATHS
+        return isinstance(message, Refused) and not message.batch
 
     def _tell_if_there_is_no_room(self) -> None:
         if self._heard:
@@ -189,6 +205,7 @@ class _Crew:
         import ray
 
         self._heard.discard(worker)
+        self._starting.discard(worker)
         with suppress(ray.exceptions.RayError):
             ray.kill(self._actors.pop(worker))
 
@@ -221,10 +238,23 @@ def _why(error: BaseException) -> str:
     return lines[-1] if any(line.startswith("File ") for line in lines) else lines[0]
 
 
-class Actor:
-    """A worker process on a node."""
+def _cores() -> int:
+    """How many workers of a core each this node has room for."""
+    import ray
 
-    def __init__(self, folder: Path, token: str, wanted: dict[str, str]) -> None:
+    here = ray.get_runtime_context().get_node_id()
+    rooms = (node["Resources"] for node in ray.nodes() if node["NodeID"] == here)
+    return max(1, *(int(room.get("CPU", 1)) for room in rooms))
+
+
+class Actor:
+    """A worker process on a node.
+
+    Args:
+        sharing: how many workers there may be, if those on a node share its memory; 1 if not.
+    """
+
+    def __init__(self, folder: Path, token: str, wanted: dict[str, str], sharing: int) -> None:
         self._inbox, self._outbox = Inbox(), SimpleQueue[Message]()
         host = socket.gethostname()
         problem = None
@@ -238,7 +268,7 @@ class Actor:
             self._outbox.put(Refused(problem))
             self._outbox.put(Gone())
             return
-        arguments = folder, self._inbox, self._outbox.put
+        arguments = folder, self._inbox, self._outbox.put, 1 / min(sharing, _cores())
         threading.Thread(target=self._serve, args=arguments, daemon=True).start()
 
     def _serve(self, *arguments: Any) -> None:

@@ -6,9 +6,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.jobs.events import Event, Step, Tell
 
 from . import Batches, Check, Place
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from w2sd_video.render.inference.worker import Worker
@@ -27,13 +29,22 @@ class Here:
         return Worker()
 
     def __call__(self, batches: Batches, folder: Path, tell: Tell, check: Check) -> None:
-        from .station import Station
+        from .station import DeviceError, Station
 
         def told(event: Event) -> None:
             tell(event)
             if isinstance(event, Step):
                 check()
 
+        waiting = Waiting(batches, tell)
         with Station(folder, told, self.worker) as station:
-            for batch in batches:
-                station.render(batch)
+            while waiting:
+                batch = waiting.take()
+                try:
+                    station.render(batch)
+                    waiting.accepted()
+                except InputError as error:
+                    waiting.refused(batch, error)
+                except DeviceError as error:
+                    raise RunError(f"{error}; the rest is left to render") from None
+        waiting.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import multiprocessing
 import os
@@ -15,10 +16,13 @@ from pathlib import Path
 
 from w2sd_video.render.jobs.events import Tell
 from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.stopping import SIGNALS
 
 from . import Batches, Check, Place
-from .crew import Gone, Message, lead
+from .crew import DEATHS, Gone, Message, Ready, lead
 from .serving import Inbox, serve
+
+log = logging.getLogger(__name__)
 
 STOP = None
 PATIENCE = 10.0  # seconds that a process has to end
@@ -44,7 +48,10 @@ class Processes:
 
 
 class _Crew:
-    """Processes, each at the other end of a pipe. One that dies is replaced."""
+    """Processes, each at the other end of a pipe. One that dies is replaced.
+
+    A place where so many as ``DEATHS`` in a row were never ready is given up.
+    """
 
     def __init__(self, folder: Path, workers: int) -> None:
         self._folder, self._workers = folder, workers
@@ -53,6 +60,7 @@ class _Crew:
         self._processes: dict[int, SpawnProcess] = {}
         self._stopping = False
         self._places: dict[int, int] = {}  # by worker; the one who replaces another takes its place
+        self._never_ready: dict[int, int] = {}  # so many in a row, by place
         self._last = 0
 
     def begin(self) -> None:
@@ -69,6 +77,8 @@ class _Crew:
         worker = self._last = self._last + 1
         self._pipes[worker], self._processes[worker] = ours, process
         self._places[worker] = place
+        self._never_ready.setdefault(place, 0)
+        self._never_ready[place] += 1  # until it is
 
     def messages(self, seconds: float) -> list[tuple[int, Message]]:
         messages: list[tuple[int, Message]] = []
@@ -80,15 +90,24 @@ class _Crew:
                 message: Message = pipe.recv()
             except (EOFError, OSError):
                 message = Gone(self._end(worker))
+            if isinstance(message, Ready):
+                self._never_ready[self._places[worker]] = 0
             if isinstance(message, Gone):
                 if worker in self._processes:
                     self._end(worker)
                 pipe.close()
                 del self._pipes[worker]
                 if not self._stopping:
-                    self._hire(self._places[worker])
+                    self._replace(worker)
             messages.append((worker, message))
         return messages
+
+    def _replace(self, worker: int) -> None:
+        place = self._places[worker]
+        if self._never_ready[place] < DEATHS:
+            self._hire(place)
+        else:
+            log.warning("worker %d of %d is given up", place + 1, self._workers)
 
     def _end(self, worker: int) -> str:
         """How a process that has closed its pipe ended."""
@@ -130,7 +149,7 @@ def _without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS})
     try:
         yield
     finally:
@@ -145,7 +164,8 @@ def cores_each(workers: int) -> int:
 
 def _work(pipe: Connection, folder: Path, place: int, workers: int) -> None:
     """A worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the run decides
+    for number in SIGNALS:  # a terminal or a scheduler sends it to all; the run decides
+        signal.signal(number, signal.SIG_IGN)
     inbox, sending = Inbox(), threading.Lock()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
     threads = cores_each(workers)

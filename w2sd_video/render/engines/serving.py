@@ -38,7 +38,9 @@ def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None], share: fl
         Worker,  # imports torch, which heeds what was set before
     )
 
-    from .station import Station
+    from .station import DeviceError, Station
+
+    why = ""
 
     def tell(event: Event) -> None:
         send(event)
@@ -54,13 +56,19 @@ def serve(folder: Path, inbox: Inbox, send: Callable[[Message], None], share: fl
                 except Empty:
                     station.collect()
                     continue
-                station.render(batch)
-                send(Ready())
+                try:
+                    station.render(batch)
+                except InputError as error:
+                    send(Refused(error, batch))
+                else:
+                    send(Ready())
+    except DeviceError as error:
+        why = str(error)
     except (InputError, RunError) as error:
         send(Refused(error))
     except KeyboardInterrupt:
         pass
-    send(Gone())
+    send(Gone(why))
 
 
 class _Forward(logging.Handler):

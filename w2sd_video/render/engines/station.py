@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from w2sd_video.render.errors import InputError
+from w2sd_video.render.errors import InputError, RunError
 from w2sd_video.render.files.publishing import Publisher
-from w2sd_video.render.inference.worker import Worker
-from w2sd_video.render.jobs.events import Started, Step, Stopped, Tell
+from w2sd_video.render.inference.worker import Worker, is_broken
+from w2sd_video.render.jobs.events import Result, Started, Step, Stopped, Tell
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.settings.layers import guilty
 
@@ -44,6 +44,7 @@ class Station:
 
         Raises:
             InputError: if a model can't be loaded, or lacks what its configuration asks for.
+            DeviceError: if the device works no more in this process.
         """
         try:
             self._render(batch, batch[0].settings.config.retries)
@@ -65,10 +66,14 @@ class Station:
             for job, clip in zip(batch, rendered, strict=True):
                 self._publisher.add(job, clip)
             return
-        except InputError:
-            self._tell(Stopped(batch))
-            raise
         except Exception as error:
+            broken = is_broken(error)
+            if broken or isinstance(error, InputError):
+                self._tell(Stopped(batch))
+            if broken:
+                raise DeviceError(batch[0].name, error) from error
+            if isinstance(error, InputError):
+                raise
             if alone and retries == 0:
                 self._publisher.fail(batch[0], error)
                 return
@@ -78,7 +83,10 @@ class Station:
             raise
         try:  # out here, nothing holds what the first try had made
             for job in batch:  # one clip may have spoilt it for the others
-                self._render([job], retries - 1 if alone else job.settings.config.retries)
+                try:
+                    self._render([job], retries - 1 if alone else job.settings.config.retries)
+                except InputError as error:  # the others are not to be rendered again
+                    self._tell(Result(job, error=str(error)))
         except BaseException:
             self._tell(Stopped(batch))
             raise
@@ -97,6 +105,14 @@ class _NotTheClipError(BaseException):
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self.error = error
+
+
+class DeviceError(RunError):
+    """The device works no more in this process; in another it may."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        first = str(error).strip().splitlines()[0]
+        super().__init__(f"the device broke at {name}: {first}")
 
 
 @contextmanager

@@ -292,6 +292,16 @@ def _is_out_of_memory(error: RuntimeError | MemoryError) -> bool:
     return known or "can't allocate memory" in str(error)
 
 
+def is_broken(error: Exception) -> bool:
+    """Whether the device takes nothing more from this process, as after a faulty kernel.
+
+    Loading makes it a complaint about the weights; the words stay.
+    """
+    said = str(error)
+    known = isinstance(error, (RuntimeError, InputError)) and "CUDA error" in said
+    return known and "out of memory" not in said
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
     """What can't be reflected is for the configuration to change, too."""

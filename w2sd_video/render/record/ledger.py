@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,12 +55,16 @@ class Ledger:
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self.path = path
-        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        self._read_only = read_only
         try:
-            self._db = sqlite3.connect(address, timeout=30, isolation_level=None, uri=True)
+            self._db = sqlite3.connect(
+                _address(path, read_only), timeout=30, isolation_level=None, uri=True
+            )
             self._db.row_factory = sqlite3.Row
             found = version(self._db)
             self._check()
+            if found > SCHEMA_VERSION:
+                raise InputError("was written by a newer version of w2sd_video", str(path))
             if not read_only:
                 # A write-ahead log needs all who read it to be on one machine.
                 alone = path.name.startswith("ledger-")
@@ -73,8 +78,6 @@ class Ledger:
             reason = " ".join(str(error).split())
             advice = "" if read_only else "; move it away, and clips that are whole are found again"
             raise InputError(f"can't be used as a ledger: {reason}{advice}", str(path)) from None
-        if found > SCHEMA_VERSION:
-            raise InputError("was written by a newer version of w2sd_video", str(path))
         self._at_first = self._db.total_changes
 
     def _check(self) -> None:
@@ -238,7 +241,8 @@ class Ledger:
                     f"INSERT INTO runs ({columns}) VALUES ({marks})", tuple(run.values())
                 )
         for file in files:
-            file.unlink()
+            with suppress(OSError):  # of another user: it is taken over again, to no effect
+                file.unlink()
 
     def rows(self, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Every job, or those in one state, oldest first; JSON columns are read."""
@@ -284,6 +288,14 @@ class Ledger:
         self._db.execute("DELETE FROM jobs WHERE name = ? AND id <> ?", (name, job_id))
 
     def close(self) -> None:
+        """Let go of it, and leave one file that can be read where nothing can be written.
+
+        While others read it the log stays, and the next to write takes care of that.
+        """
+        if not self._read_only:
+            with suppress(sqlite3.Error):
+                self._db.execute("PRAGMA busy_timeout = 0")
+                self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.close()
 
     def __enter__(self) -> Ledger:
@@ -302,6 +314,26 @@ class Ledger:
             if type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError):
                 raise RunError(f"{self.path}: {error}") from error
             raise
+
+
+def _address(path: Path, read_only: bool) -> str:
+    """How to open a ledger.
+
+    To read one that was left with a write-ahead log, SQLite makes files beside it. Where it can't,
+    and there is no log to read, the file alone is the ledger, and nobody is writing into it.
+    """
+    mode = "mode=ro" if read_only else "mode=rwc"
+    if read_only and not os.access(path.parent, os.W_OK) and _has_idle_log(path):
+        mode += "&immutable=1"
+    return f"{path.absolute().as_uri()}?{mode}"
+
+
+def _has_idle_log(path: Path) -> bool:
+    """Whether a file asks for a write-ahead log, and has none."""
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(18)  # the versions of the format that are needed to write and to read it
+        return file.read(2) == b"\2\2" and not path.with_name(f"{path.name}-wal").exists()
+    return False
 
 
 def _as_it_is(path: Path) -> tuple[int, int]:

@@ -31,13 +31,7 @@ def move(jobs: list[Job], folder: Path, entries: dict[str, Entry], share: bool) 
         RunError: if the folder does not allow it.
     """
     clips = folder / "clips"
-    moves: dict[str, Job] = {}  # by the name that is left
-    for job in jobs:
-        entry = entries.get(job.id)
-        if not entry or entry.state != "done" or entry.name == job.name:
-            continue
-        if _owner(clips, entry.name) == job.id:
-            moves[entry.name] = job
+    moves = to_move(jobs, folder, entries)
     moved: list[Job] = []
     try:
         for start in list(moves):
@@ -46,6 +40,18 @@ def move(jobs: list[Job], folder: Path, entries: dict[str, Entry], share: bool) 
     except OSError as error:
         raise RunError(f"{clips}: {error.strerror}; clips can't be moved to new names") from None
     return moved
+
+
+def to_move(jobs: list[Job], folder: Path, entries: dict[str, Entry]) -> dict[str, Job]:
+    """Which jobs' clips are there under another name, by that name."""
+    moves: dict[str, Job] = {}
+    for job in jobs:
+        entry = entries.get(job.id)
+        if not entry or entry.state != "done" or entry.name == job.name:
+            continue
+        if _owner(folder / "clips", entry.name) == job.id:
+            moves[entry.name] = job
+    return moves
 
 
 def _move_chain(clips: Path, start: str, moves: dict[str, Job], share: bool) -> list[Job]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from w2sd_video.render.jobs.events import Cost, Result
 from w2sd_video.render.jobs.job import Job
+from w2sd_video.render.record.folder import entries as entries_of
 from w2sd_video.render.record.ledger import Entry, Ledger
-from w2sd_video.render.record.moving import move
+from w2sd_video.render.record.moving import move, to_move
+from w2sd_video.render.record.wholeness import ends_well
 
 CHUNK = 500  # clips that are recorded together
+LATER = 10**9  # nanoseconds: what was written so much after its clip is not as it was published
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,34 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
     if moved := move(jobs, folder, entries, share):
         ledger.renamed(moved)
         entries |= ledger.entries()
+    return replace(_sorted(jobs, folder, entries, ledger, retry_failed), moved=len(moved))
+
+
+def glance(jobs: list[Job], folder: Path, retry_failed: bool = False) -> Standing:
+    """What ``standing`` would find, by a look that changes nothing and keeps nobody out.
+
+    Raises:
+        InputError: if the folder has no ledger, or one that can't be read.
+    """
+    entries = entries_of(folder)
+    moved = {job.id for job in to_move(jobs, folder, entries).values()}
+    others = [job for job in jobs if job.id not in moved]
+    found = _sorted(others, folder, entries, None, retry_failed)
+    return replace(found, done=found.done + len(moved), moved=len(moved))
+
+
+def _sorted(
+    jobs: list[Job],
+    folder: Path,
+    entries: dict[str, Entry],
+    ledger: Ledger | None,
+    retry_failed: bool,
+) -> Standing:
+    """Which jobs to render; what is found out is recorded, if there is a ledger to write into."""
     names = {entry.name for entry in entries.values() if entry.state == "done"}
-    files = {entry.name: entry for entry in os.scandir(folder / "clips")}
+    files: dict[str, os.DirEntry[str]] = {}
+    with suppress(FileNotFoundError):
+        files = {entry.name: entry for entry in os.scandir(folder / "clips")}
     todo: list[Job] = []
     adopted: list[Result] = []
     why: Counter[str] = Counter()
@@ -79,14 +109,15 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
             why[reason] += 1
             todo.append(job)
     _adopt(adopted, ledger)
-    return Standing(todo, why, len(jobs) - len(todo) - failed, failed, len(moved))
+    return Standing(todo, why, len(jobs) - len(todo) - failed, failed)
 
 
-def _adopt(found: list[Result], ledger: Ledger) -> None:
+def _adopt(found: list[Result], ledger: Ledger | None) -> None:
     """Record clips that were not, and empty the list."""
-    ledger.add(result.job for result in found)
-    for result in found:
-        ledger.ended(result)
+    if ledger:
+        ledger.add(result.job for result in found)
+        for result in found:
+            ledger.ended(result)
     found.clear()
 
 
@@ -102,6 +133,8 @@ def _found(folder: Path, job: Job) -> Result | None:
         said = json.loads(paths["json"].read_text("utf-8"))
         if said["id"] != job.id or not is_whole(folder, job):
             return None
+        if not all(map(ends_well, list(paths.values())[1:])):
+            return None
         known = {field.name: said[field.name] for field in fields(Cost) if field.name in said}
         size = sum(path.stat().st_size for path in paths.values())
         cost = Cost(**known)
@@ -113,7 +146,7 @@ def _found(folder: Path, job: Job) -> Result | None:
 
 
 def _amiss(
-    job: Job, entry: Entry, folder: Path, files: dict[str, os.DirEntry[str]], ledger: Ledger
+    job: Job, entry: Entry, folder: Path, files: dict[str, os.DirEntry[str]], ledger: Ledger | None
 ) -> str:
     """What is wrong with the files of a job that was done; nothing if it is empty."""
     from w2sd_video.render.files.clips import is_whole, suffixes
@@ -126,5 +159,14 @@ def _amiss(
     if not as_it_was:
         if not is_whole(folder, job):
             return "damaged"
-        ledger.seen(job, folder / "clips" / main)
-    return "" if all(name in files for name in others) else "missing"
+        if ledger:
+            ledger.seen(job, folder / "clips" / main)
+    if not all(name in files for name in others):
+        return "missing"
+    # A hundred thousand texts would take seconds to read, and almost none was written later.
+    looked_at = [
+        files[name]
+        for name in others
+        if not name.endswith(".json") or files[name].stat().st_mtime_ns > status.st_mtime_ns + LATER
+    ]
+    return "" if all(ends_well(Path(file.path)) for file in looked_at) else "damaged"

@@ -9,13 +9,18 @@ from w2sd_video.render.jobs.job import Job
 
 
 class Headway:
-    """Counts evaluations and tells the time left from how it went so far."""
+    """Counts evaluations and tells the time left from how it went so far.
+
+    Where pipelines decide what clips cost, what is known of the work is the number of clips.
+    """
 
     def __init__(self, jobs: list[Job]) -> None:
         self.jobs = len(jobs)
         self.finished = self.failed = 0
-        self._expected = {job.id: job.cost or 0 for job in jobs}
-        self._behind = 0  # evaluations of finished jobs
+        self._by_clips = any(job.cost is None for job in jobs)
+        self._expected = {job.id: 1 if self._by_clips else job.cost or 0 for job in jobs}
+        self._evaluations = 0  # of finished jobs
+        self._behind = 0  # work that is done: their evaluations, or how many they are
         self._ahead = sum(self._expected.values())
         self._start: float | None = None
         self._begun: dict[str, float] = {}  # when each batch under way began, by its first job
@@ -38,32 +43,40 @@ class Headway:
     def result(self, result: Result) -> None:
         self.finished += 1
         self.failed += result.error is not None
-        self._leave_behind(result.job, result.cost.evaluations)
+        failed = result.error is not None
+        self._leave_behind(result.job, result.cost.evaluations, 0 if failed else 1)
 
-    def _leave_behind(self, job: Job, evaluations: int) -> None:
+    def _leave_behind(self, job: Job, evaluations: int, clips: int = 1) -> None:
         if (expected := self._expected.pop(job.id, None)) is not None:
             self._ahead -= expected
-            self._behind += evaluations
+            self._evaluations += evaluations
+            self._behind += clips if self._by_clips else evaluations
         self.under_way.pop(job.id, None)
-
-    @property
-    def _running(self) -> int:
-        return sum(step.evaluations for step in self.under_way.values())
 
     @property
     def evaluations(self) -> int:
         """Done so far."""
-        return self._behind + self._running
+        return self._evaluations + sum(step.evaluations for step in self.under_way.values())
+
+    @property
+    def _running(self) -> float:
+        """Work that is done of what is under way."""
+        running = self.under_way.values()
+        if self._by_clips:
+            return sum(len(step.jobs) * step.done / step.total for step in running)
+        return sum(step.evaluations for step in running)
 
     def left(self) -> float | None:
         """Seconds, None as long as there is no pace to go by."""
-        if self._start is None or not self.evaluations or not self._ahead:
+        done = self._behind + self._running
+        if self._start is None or not done or not self._ahead:
             return None
-        pace = (time.monotonic() - self._start) / self.evaluations
+        pace = (time.monotonic() - self._start) / done
         return max(0.0, (self._ahead - self._running) * pace)
 
     @property
     def share(self) -> float:
         """How much is done, from 0 to 1."""
         total = self._behind + self._ahead
-        return min(1.0, self.evaluations / total) if total else self.finished / self.jobs
+        done = self._behind + self._running
+        return min(1.0, done / total) if total else self.finished / self.jobs

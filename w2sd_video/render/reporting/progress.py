@@ -44,6 +44,8 @@ class Lines:
         self._last = time.monotonic()
         self._warned: set[str] = set()
         self._out(opening(found, expected))
+        if replaced := replacing(found):
+            self.say("note", replaced)
 
     def step(self, step: Step) -> None:
         self.headway.step(step)
@@ -153,6 +155,8 @@ class Events:
         }
         told["expected_seconds"] = expected and expected.seconds
         self._event("begin", jobs=len(found.jobs), **told, folder=str(folder))
+        if replaced := replacing(found):
+            self.say("note", replaced)
 
     def step(self, step: Step) -> None:
         self.headway.step(step)
@@ -187,9 +191,16 @@ class Events:
 
     def check(self, check: Check) -> None:
         equal = math.isinf(check.psnr)
-        psnr = None if equal else check.psnr
         job = check.job
-        self._event("verified", id=job.id, name=job.name, ok=check.ok, equal=equal, psnr=psnr)
+        self._event(
+            "verified",
+            id=job.id,
+            name=job.name,
+            ok=check.ok,
+            equal=equal,
+            psnr=None if equal or check.error else check.psnr,
+            error=check.error,
+        )
 
     def say(self, level: str, message: str) -> None:
         self._event(level, message=message)
@@ -221,6 +232,17 @@ def opening(found: Standing, expected: Forecast | None = None) -> str:
     line += f"; {found.done} already there{moved}, skipped" if found.done else ""
     line += f"; {found.failed} failed before, left alone" if found.failed else ""
     return line + (f"; about {duration(expected.seconds)}" if expected else "")
+
+
+def replacing(found: Standing) -> str:
+    """What becomes of clips that are there with other settings; nothing if none are."""
+    count = found.why["changed"]
+    if not count:
+        return ""
+    told = f"{count:,} finished clips have other settings now and are replaced"
+    if count == 1:
+        told = "1 finished clip has other settings now and is replaced"
+    return f"{told}; render into another folder with -o to keep {'it' if count == 1 else 'them'}"
 
 
 def state(headway: Headway, step: Step) -> str:

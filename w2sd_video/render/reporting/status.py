@@ -10,26 +10,41 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from w2sd_video.render.record.folder import rows, runs
+from w2sd_video.render.record.folder import holders, rows, runs
 from w2sd_video.render.reporting.units import duration, mebibytes
 
-STATES = ("done", "running", "queued", "failed")
+STATES = ("done", "running", "interrupted", "queued", "failed")
 
 
 def report(folder: Path) -> Iterator[Table | str]:
-    """Jobs by state; the runs, and what was forecast of them; each failure with its reason.
+    """Jobs by state, and who renders; the runs, and what was forecast of them; each failure with
+    its reason.
 
     Raises:
         InputError: if the folder has no ledger.
     """
+    holding = holders(folder)
     found = rows(folder)
+    for row in found:
+        if row["state"] == "running" and holding is not None and row["ledger"] not in holding:
+            row["state"] = "interrupted"
     yield _jobs(found)
+    yield escape(_under_way(holding))
     if past := runs(folder):
         yield ""
         yield _runs(past)
     for row in found:
         if row["state"] == "failed":
             yield escape(f"{row['name']}: {row['error']}")
+
+
+def _under_way(holding: dict[str, str] | None) -> str:
+    """One line: who renders into the folder at this moment."""
+    if holding is None:
+        return "whether a render is under way can't be told on this file system"
+    if not holding:
+        return "no render is under way"
+    return f"rendering now: {', '.join(holding.values())}"
 
 
 def _table(*titles: str) -> Table:

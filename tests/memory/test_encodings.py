@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import peft
 import pytest
 import torch
+from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 from w2sd_video.memory.encodings import Encodings
@@ -113,3 +115,22 @@ def test_what_cannot_be_joined_is_left_alone() -> None:
         assert torch.equal(odd(ids(1, 2))[0], 2 * ids(1, 2))
         assert torch.equal(odd(ids(1), cache=object())[0], 2 * ids(1))
         assert torch.equal(odd(torch.tensor(3))[0], torch.tensor(6))
+
+
+def test_adapters_that_are_switched_off_or_scaled_are_another_encoder() -> None:
+    encoder, encodings = clip().eval(), Encodings()
+    config = peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    peft.inject_adapter_in_model(config, encoder, adapter_name="art")
+    layers = [m for m in encoder.modules() if isinstance(m, LoraLayer)]
+    rows = counting(encoder)
+    with torch.no_grad(), encodings.used([encoder]):
+        found = [encoder(ids(1))[0]]
+        for layer in layers:
+            layer.enable_adapters(False)
+        found.append(encoder(ids(1))[0])
+        for layer in layers:
+            layer.enable_adapters(True)
+            layer.scaling["art"] = -1.0
+        found.append(encoder(ids(1))[0])
+    assert rows == [1, 1, 1]
+    assert not any(torch.equal(found[0], other) for other in found[1:])

@@ -101,7 +101,11 @@ class Encodings:
 def _adapters(encoder: nn.Module) -> str:
     """Which LoRAs are in it, and how strongly."""
     layers = (m for m in encoder.modules() if isinstance(m, BaseTunerLayer))
-    return repr([(m.active_adapters, m.merged, getattr(m, "scaling", None)) for m in layers])
+    states = [
+        (m.active_adapters, m.disable_adapters, m.merged, getattr(m, "scaling", None))
+        for m in layers
+    ]
+    return repr(states)
 
 
 def _useful(output: Any) -> Any:

@@ -19,6 +19,7 @@ import pytest
 import torch
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
+from w2sd_video.pipelines.dit_moe.experts import gates
 from w2sd_video.pipelines.families import reflecting_class
 
 from w2sd_video import Reflection, Side
@@ -26,6 +27,7 @@ from w2sd_video.core.reflection import MODES
 
 from .. import tiny
 from ..tiny.parts import LENGTH
+from ..tiny.unet import SIZE
 from .differences import add_lora, another
 
 STEPS, REFLECTED, GAP = 4, 3, 0.7
@@ -167,6 +169,85 @@ class SD(ByHand):
         text = torch.cat([u, c])
         out = self.modules(side)[0](torch.cat([x, x]), t, encoder_hidden_states=text).sample
         return out[1:], out[:1], self.scale
+
+
+class Conditioned(SD):
+    """With a ControlNet and an IP-Adapter, both of which see both halves."""
+
+    def denoise(self, x: Tensor, t: Tensor, side: Side) -> tuple[Tensor, Tensor, Scale]:
+        prompt, negative = prompts(side)
+        c, u = self.pipe.encode_prompt(prompt, "cpu", 1, True, negative)
+        both, text = torch.cat([x, x]), torch.cat([u, c])
+        given = self.family.call()
+        image = self.pipe.prepare_image(
+            given["image"], SIZE, SIZE, 1, 1, "cpu", torch.float32, do_classifier_free_guidance=True
+        )
+        scale = 1.0 if side.controlnet_scale is None else side.controlnet_scale
+        down, middle = self.pipe.controlnet(both, t, text, image, scale, return_dict=False)
+        embeds = self.pipe.prepare_ip_adapter_image_embeds(
+            None, given["ip_adapter_image_embeds"], "cpu", 1, True
+        )
+        unet = self.modules(side)[0]
+        seen = 1.0 if side.ip_adapter_scale is None else side.ip_adapter_scale
+        with ip_adapter_at(unet, seen):
+            out = unet(
+                both,
+                t,
+                text,
+                down_block_additional_residuals=down,
+                mid_block_additional_residual=middle,
+                added_cond_kwargs={"image_embeds": embeds},
+            ).sample
+        return out[1:], out[:1], self.scale
+
+
+@contextmanager
+def ip_adapter_at(unet: nn.Module, scale: float) -> Iterator[None]:
+    processors = [p for p in unet.attn_processors.values() if hasattr(p, "scale")]
+    assert processors
+    for processor in processors:
+        processor.scale = [scale]
+    yield
+    for processor in processors:
+        processor.scale = [1.0]
+
+
+class DiTMoE(SD):
+    """A mixture of experts, of classes; it begins with noise of its own, and gives pixels."""
+
+    shape, scale = (1, 4, 8, 8), 4.0
+
+    def begin_with(self) -> Tensor:
+        size = self.pipe.transformer.config.sample_size
+        return torch.randn((1, 4, size, size), generator=torch.Generator().manual_seed(5))
+
+    def run(self, reflection: Reflection, **call: Any) -> tuple[Tensor, ...]:
+        generator = torch.Generator().manual_seed(5)
+        return (
+            self.family.run(
+                self.pipe, steps=STEPS, reflection=reflection, generator=generator, **call
+            ),
+        )
+
+    def denoise(self, x: Tensor, t: Tensor, side: Side) -> tuple[Tensor, Tensor, Scale]:
+        module = self.modules(side)[0]
+        classes = torch.tensor([self.family.prompts[0], 1000])
+        with experts_of(module, side.experts or "best"):
+            out = module(torch.cat([x, x]), t.expand(2), classes).sample[:, :4]
+        return out[:1], out[1:], self.scale
+
+    def shown(self, x: Tensor) -> tuple[Tensor, ...]:
+        image = self.pipe.vae.decode(x / self.pipe.vae.config.scaling_factor).sample
+        return ((image / 2 + 0.5).clamp(0, 1),)
+
+
+@contextmanager
+def experts_of(module: nn.Module, which: str) -> Iterator[None]:
+    for gate in gates(module):
+        gate.experts = which
+    yield
+    for gate in gates(module):
+        gate.experts = "best"
 
 
 def levels_of_times(scheduler: Any) -> list[Level]:
@@ -372,6 +453,29 @@ def test_combined_differences_equal_the_plain_loop(hand: ByHand, mode: str) -> N
     less = Side(hand.others, 1.5, {"art": -0.7}, "a ring", "a star")
     conditional = Side(hand.others, 1.0, {"art": 0.4}, "a ring")  # needs one half only
     for strong, weak in ((Side(), less), (more, less), (more, conditional)):
+        reflection = Reflection(strong, weak, steps=REFLECTED, mode=mode, gap=GAP)
+        assert same(hand.run(reflection), hand.sample(strong, weak, mode)), (strong, weak)
+
+
+@pytest.mark.parametrize("mode", ["exact", "implicit", "cached", "extrapolate"])
+def test_conditions_with_all_else_equal_the_plain_loop(mode: str) -> None:
+    hand = Conditioned("StableDiffusionControlNetPipeline-ip")
+    more = Side(None, 7.0, {"art": 1.6}, "a big red circle", None, 1.3, 1.2)
+    less = Side(hand.others, 1.5, {"art": -0.7}, "a ring", "a star", 0.4, 0.3)
+    off = Side(hand.others, 1.0, {"art": 0.0}, "a ring", None, 0.0, 0.0)
+    for strong, weak in ((Side(), less), (more, less), (more, off)):
+        reflection = Reflection(strong, weak, steps=REFLECTED, mode=mode, gap=GAP)
+        assert same(hand.run(reflection), hand.sample(strong, weak, mode)), (strong, weak)
+
+
+@pytest.mark.parametrize("mode", ["exact", "implicit", "cached", "extrapolate"])
+def test_experts_with_all_else_equal_the_plain_loop(mode: str) -> None:
+    hand = DiTMoE("DiTMoEPipeline")
+    more = Side(None, 7.0, {"art": 1.6}, experts="best")
+    less = Side(hand.others, 1.5, {"art": -0.7}, experts="worst")
+    conditional = Side(hand.others, 1.0, {"art": 0.4}, experts="worst")
+    worst = Side(experts="worst")
+    for strong, weak in ((Side(), worst), (worst, Side()), (more, less), (more, conditional)):
         reflection = Reflection(strong, weak, steps=REFLECTED, mode=mode, gap=GAP)
         assert same(hand.run(reflection), hand.sample(strong, weak, mode)), (strong, weak)
 

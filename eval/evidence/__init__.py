@@ -50,20 +50,17 @@ for _kind, _named in ON_MODELS.items():
 ALL = "all"
 # What takes hours by itself, and is measured only if it is named.
 APART = ("shapes-dit", "settings-dit")
-# Of these it can be said on how many pairs; ``run`` takes them.
-SIZED = ("shapes-video", "shapes-dit")
 
 
 class Evidence(Protocol):
     """What a module of this package has."""
 
-    def run(self, seed: int, quick: bool, **size: int) -> Result:
+    def run(self, seed: int, quick: bool) -> Result:
         """Measure.
 
         Args:
             seed: of every random number; results for one seed are the same each time.
             quick: a size that takes seconds and shows only that everything runs.
-            size: ``pairs`` of the test, for those that are ``SIZED``.
         """
         ...
 

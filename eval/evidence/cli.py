@@ -11,7 +11,7 @@ import typer
 
 from w2sd_video.render.errors import InputError
 
-from . import EVIDENCES, SIZED, chosen
+from . import EVIDENCES, chosen
 
 
 def evidence(
@@ -36,12 +36,6 @@ def evidence(
     redraw: Annotated[
         bool, typer.Option("--redraw", help="Plot and text anew from the JSON that is there.")
     ] = False,
-    pairs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=2, help="Of the test of shapes-video and shapes-dit. [default: 512]"
-        ),
-    ] = None,
     plot: Annotated[bool, typer.Option("--plot/--no-plot", help="Draw it.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Results as JSON, one a line.")] = False,
 ) -> None:
@@ -59,10 +53,7 @@ def evidence(
     if redraw and quick:
         raise InputError("measures nothing; leave out --quick", "--redraw")
     for name in wanted:
-        if pairs is not None and name not in SIZED:
-            raise InputError(f"{name} has no choice of pairs; {' and '.join(SIZED)} do", "--pairs")
-    for name in wanted:
-        _one(name, output or Path("evidence"), seed, quick, keep, redraw, pairs, plot, as_json)
+        _one(name, output or Path("evidence"), seed, quick, keep, redraw, plot, as_json)
 
 
 def _one(
@@ -72,7 +63,6 @@ def _one(
     quick: bool,
     keep: bool,
     redraw: bool,
-    pairs: int | None,
     plot: bool,
     as_json: bool,
 ) -> None:
@@ -86,7 +76,7 @@ def _one(
         result = files.load(files.ROOT / "docs" / "evidence" if keep else folder, name)
     else:
         print(f"{name}: {EVIDENCES[name]} ...", file=sys.stderr, flush=True)
-        result = measured(name, seed, quick, pairs)
+        result = measured(name, seed, quick)
     file = files.write_docs(result) if keep else files.write(result, folder, plot)
     if as_json:
         print(json.dumps(result.json_value(), ensure_ascii=False))

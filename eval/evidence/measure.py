@@ -15,13 +15,12 @@ from . import load
 from .result import Made, Result
 
 
-def measured(name: str, seed: int = 0, quick: bool = False, pairs: int | None = None) -> Result:
-    """Args: ``pairs``, where it can be said how many, and is (``SIZED``)."""
+def measured(name: str, seed: int = 0, quick: bool = False) -> Result:
     started, cpu = time.perf_counter(), _cpu_seconds()
-    result = load(name).run(seed, quick, **({} if pairs is None else {"pairs": pairs}))
+    result = load(name).run(seed, quick)
     made = Made(
         command=f"w2sd-video evidence {name}{' --quick' if quick else ''}"
-        f"{f' --seed {seed}' if seed else ''}{f' --pairs {pairs}' if pairs else ''}",
+        f"{f' --seed {seed}' if seed else ''}",
         seed=seed,
         seconds=time.perf_counter() - started,
         cpu_seconds=_cpu_seconds() - cpu,

@@ -6,5 +6,5 @@ from .result import Result
 from .video.study import run as study
 
 
-def run(seed: int, quick: bool, pairs: int | None = None) -> Result:
-    return study("dit", seed, quick, pairs)
+def run(seed: int, quick: bool) -> Result:
+    return study("dit", seed, quick)

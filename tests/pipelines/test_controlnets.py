@@ -16,7 +16,7 @@ from w2sd_video.core.reflection import MODES
 from .. import tiny
 from ..tiny.parts import picture
 from ..tiny.unet import SIZE
-from .test_by_hand import GAP, REFLECTED, SD, Scale, prompts, same
+from .by_hand import GAP, REFLECTED, SD, Scale, prompts, same
 
 KEY = "StableDiffusionControlNetPipeline"
 

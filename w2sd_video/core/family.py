@@ -194,9 +194,7 @@ class Family:
         if given is None:
             given = tuple(self.modules(pipe).values())
         modules = given if isinstance(given, (tuple, list)) else (given,)
-        layers = (layer for m in modules if isinstance(m, nn.Module) for layer in m.modules())
-        processors = (getattr(layer, "processor", None) for layer in layers)
-        return any("IPAdapter" in type(processor).__name__ for processor in processors)
+        return any(image_processors(m) for m in modules if isinstance(m, nn.Module))
 
     def _check_side(self, pipe: Any, side: Side, name: str) -> None:
         for entry in fields(side):
@@ -222,6 +220,12 @@ class Family:
                 f"one in this {type(pipe).__name__} takes none; let the sides differ in "
                 f"something else"
             )
+
+
+def image_processors(module: nn.Module) -> list[Any]:
+    """The attention processors that an IP-Adapter has put into a denoiser."""
+    found = (getattr(layer, "processor", None) for layer in module.modules())
+    return [p for p in found if "IPAdapter" in type(p).__name__]
 
 
 def _has_image(call: Call) -> bool:

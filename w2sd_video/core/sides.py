@@ -15,7 +15,7 @@ from diffusers.models.modeling_utils import LegacyModelMixin, ModelMixin
 from torch import nn
 
 from . import lora
-from .family import Family, UnsupportedSide
+from .family import Family, UnsupportedSide, image_processors
 from .lora import LoraState
 from .reflection import Side
 
@@ -125,7 +125,7 @@ def prepare(pipe: Any, family: Family, side: Side, guided: bool, encode: Encode)
         guidance=scale if guided else None,
         embedded=None if scale is None or factor is None else scale * factor,
         controlnet_scale=side.controlnet_scale,
-        blind=not all(_image_processors(module) for module in modules.values()),
+        blind=not all(image_processors(module) for module in modules.values()),
     )
 
 
@@ -217,7 +217,7 @@ def _image_prompts(
     Args:
         given: the modules are a side's own, not the pipeline's.
     """
-    processors = [p for module in modules.values() for p in _image_processors(module)]
+    processors = [p for module in modules.values() for p in image_processors(module)]
     if not processors and given:
         raise UnsupportedSide(
             f"there is no IP-Adapter in the side's own denoiser ({', '.join(modules)}), and the "
@@ -232,11 +232,6 @@ def _image_prompts(
     for processor in processors:
         several = isinstance(processor.scale, (list, tuple))
         yield processor, "scale", [scale] * len(processor.scale) if several else scale
-
-
-def _image_processors(module: nn.Module) -> list[Any]:
-    found = (getattr(layer, "processor", None) for layer in module.modules())
-    return [p for p in found if "IPAdapter" in type(p).__name__]
 
 
 def _experts(

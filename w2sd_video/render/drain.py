@@ -67,8 +67,7 @@ def drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
     engine = choose(request.engine, request.workers)
     report = reporter(request.as_json)
     logging.basicConfig(handlers=[_Tell(report)], level=logging.WARNING, force=True)
-    stem = "stdin" if request.prompts == "-" else Path(request.prompts).stem
-    folder = request.folder or Path("renders") / stem
+    folder = request.place
     with open_folder(folder, request.shard) as ledger:
         write_settings(folder, settings)
         found = standing(planned.jobs, folder, ledger, request.retry_failed)

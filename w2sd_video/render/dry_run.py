@@ -34,7 +34,7 @@ def tell(plan: Plan, request: Request) -> None:
         InputError: if a model can't be loaded, or lacks what its configuration asks for.
     """
     place = choose(request.engine, request.workers).place
-    folder = _folder(request)
+    folder = request.place
     say = _note_event if request.as_json else _note
     (_list_events if request.as_json else _list)(plan, say)
     found = _found(plan.jobs, folder, request.retry_failed, say)
@@ -75,12 +75,6 @@ def _end(
     if expected:
         told |= {f"expected_{key}": value for key, value in asdict(expected).items()}
     _event("end", **told)
-
-
-def _folder(request: Request) -> Path:
-    """Where the run would go."""
-    stem = "stdin" if request.prompts == "-" else Path(request.prompts).stem
-    return request.folder or Path("renders") / stem
 
 
 def _evaluations(jobs: list[Job]) -> tuple[int, int]:

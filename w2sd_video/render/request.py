@@ -49,3 +49,9 @@ class Request:
     suite: str | None = None
     rows: Sequence[Layer] | None = None
     shorter_than: float | None = None
+
+    @property
+    def place(self) -> Path:
+        """The run's folder."""
+        stem = "stdin" if self.prompts == "-" else Path(self.prompts).stem
+        return self.folder or Path("renders") / stem

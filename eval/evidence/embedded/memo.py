@@ -2,7 +2,7 @@
 
 Columns of one prompt and seed begin alike: reflections on a quarter and on half of the steps are
 one and the same until the first of them stops. What is called with the same numbers gives the same
-numbers, so results are those without a memo, bit for bit, and take about a fifth fewer calls.
+numbers, so results are those without a memo, bit for bit.
 """
 
 from __future__ import annotations

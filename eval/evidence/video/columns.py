@@ -49,6 +49,11 @@ class Column:
         return Reflection(weak=weak, steps=self.share, mode=self.mode, gap=self.gap)
 
     @property
+    def is_alone(self) -> bool:
+        """Whether the strong model has no partner, or one by which it only has more guidance."""
+        return not self.partner or (self.partner == "guidance" and self.mode == "extrapolate")
+
+    @property
     def has_weights_of_its_own(self) -> bool:
         """The weak side."""
         return self.partner in ("weights", "weights and guidance", "still")

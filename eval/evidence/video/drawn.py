@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..measured import Measured
 from ..panels import Dot, Dots, Level, Line, Lines, Role, Row
-from .plan import BEST, EQUAL, METRICS, MIXED, PUSHED, WEAK, Metric, alone, few, reflected
+from .plan import BEST, EQUAL, FEW, METRICS, MIXED, WEAK, Metric, alone, reflected
 from .report import Report
 
 ROLES: dict[str, Role] = {
@@ -64,12 +64,12 @@ def _line(report: Report, metric: Metric, name: str, labels: Iterable[str], role
 
 def _each(report: Report, metric: Metric) -> Dots:
     values = {label: one.means()[metric] for label, one in report.found.items()}
-    level, fewer = values[EQUAL], few(report.plan)
+    level = values[EQUAL]
     return Dots(
         title=METRICS[metric],
         x=f"{METRICS[metric]} (dashed: {EQUAL})",
         dots=[
-            Dot(label=label + " *" * (label in fewer), role=_role(report, label), value=value)
+            Dot(label=label + " *" * (label in FEW), role=_role(report, label), value=value)
             for label, value in values.items()
             if value is not None
         ],
@@ -81,6 +81,6 @@ def _role(report: Report, label: str) -> Role:
     column = report.found[label].column
     if label in (WEAK, MIXED):
         return "weak"
-    if column.partner is None or label == PUSHED:
+    if column.is_alone:
         return "strong"
     return ROLES[column.mode] if column.partner == "weights" else "other"

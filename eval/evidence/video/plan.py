@@ -12,7 +12,7 @@
   at its mean over those that reflect in as many of its own first steps, with plain guidance in the
   others. Only what beats both is more than guidance.
 - Extrapolation has guidance of its own, and as many more steps as make up for its lower cost.
-- What is among the ``few`` is on fewer pairs. What no claim names is descriptive.
+- What is among ``FEW`` is on fewer pairs. What no claim names is descriptive.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Plan:
     Attributes:
         steps: sampling steps of all columns but those that make up for evaluations. Strong gets
             as many clips all right with these as with half as many again.
-        dev, test, grid: pairs; of the test all ``test``, but the first ``grid`` of them in a
-            ``few`` columns.
+        dev, test, grid: pairs; of the test all ``test``, but the first ``grid`` of them in the
+            ``FEW`` columns.
         guidances: what may be chosen. Those of ``start`` are tried first, and the next one
             as long as the last one is the best.
         shares: of steps that reflect.
@@ -112,16 +112,13 @@ def reflected(mode: Mode, share: float) -> str:
 
 STRONG, WEAK, SELF = "strong", "weak", "weak = strong"
 BEST, EQUAL = "strong, best guidance", "strong, equal evaluations"
-MATCHED, PUSHED = "strong, matched guidance", "strong, matched where it reflects"
+MATCHED, GUIDED = "strong, matched guidance", "strong, matched where it reflects"
 MIXED = "weak denoiser"
 REFLECTED, EXTRAPOLATED = reflected("exact", 0.5), reflected("extrapolate", 0.5)
 IMPLICIT, CACHED = reflected("implicit", 0.5), reflected("cached", 0.5)
 
 
-def few(plan: Plan) -> set[str]:
-    """Columns that only the first pairs of the test are sampled of."""
-    others = {reflected("extrapolate", share) for share in plan.shares} - {EXTRAPOLATED}
-    return others | {MIXED, SELF, STRONG}
+FEW = (MIXED, SELF)  # of these, only the first pairs of the test are sampled
 
 
 def columns(plan: Plan, chosen: Chosen) -> dict[str, Column]:
@@ -134,7 +131,7 @@ def columns(plan: Plan, chosen: Chosen) -> dict[str, Column]:
         BEST: Column(plan.steps, chosen.strong),
         **alone(plan, chosen),
         MATCHED: plain_with(primary.evaluations, chosen.effective),
-        PUSHED: _guided(primary, chosen.reflecting),
+        GUIDED: guided(primary, chosen.reflecting),
         SELF: replace(primary, partner="self"),
         **{
             reflected(mode, share): _of_mode(plan, chosen, mode, share)
@@ -144,7 +141,7 @@ def columns(plan: Plan, chosen: Chosen) -> dict[str, Column]:
     }
 
 
-def _guided(reflected: Column, reflecting: float) -> Column:
+def guided(reflected: Column, reflecting: float) -> Column:
     """Strong with more guidance in the steps that reflect; at as many evaluations.
 
     Away from guidance 1, g moves to g + gap (g − 1), and nothing else is evaluated.
@@ -186,7 +183,7 @@ MORE_THAN_GUIDANCE = (
         REFLECTED,
         MATCHED,
     ),
-    Held("and more than strong with that of the steps that reflect in as many", REFLECTED, PUSHED),
+    Held("and more than strong with that of the steps that reflect in as many", REFLECTED, GUIDED),
 )
 CLAIMS = (
     Held("Reflection gets more clips all right than as many evaluations of strong at its best "

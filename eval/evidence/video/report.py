@@ -11,7 +11,6 @@ from .plan import (
     METRICS,
     MORE_THAN_GUIDANCE,
     PRIMARY,
-    PUSHED,
     REFLECTED,
     Chosen,
     Held,
@@ -35,9 +34,7 @@ class Report:
     def __init__(self, plan: Plan, chosen: Chosen, found: dict[str, Found]) -> None:
         self.plan, self.chosen, self.found = plan, chosen, found
         self.differences = Differences(found)
-        reflected = [
-            label for label, one in found.items() if one.column.partner and label != PUSHED
-        ]
+        reflected = [label for label, one in found.items() if not one.column.is_alone]
         self.against = {label: self._as_dear(found[label]) for label in reflected}
         self.p_listed = self.differences.corrected(
             Test(a, b, metric) for a, b in self.against.items() for metric in METRICS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from w2sd_video.shapes import Kind
 
 from ..embedded.rendering import Wanted
@@ -13,27 +11,21 @@ from .choice import choose
 from .drawn import CAPTION, figure
 from .outcomes import Found
 from .pairs import Pair, captions, split_pairs
-from .plan import FULL, QUICK, Chosen, Plan, few
+from .plan import FEW, FULL, QUICK, Chosen, Plan
 from .report import Report
 from .sampler import Clips, Videos
 from .tables import tables
 from .working import NAMES, effort, say_cost, videos
 
 
-def run(kind: Kind, seed: int, quick: bool, pairs: int | None = None) -> Result:
+def run(kind: Kind, seed: int, quick: bool) -> Result:
     """The evidence of one kind of video model.
-
-    Args:
-        pairs: of the test, where they are not to be as many as planned.
 
     Raises:
         InputError: if there are no weights of it.
     """
-    plan = QUICK if quick else FULL
-    if pairs is not None:
-        plan = replace(plan, test=pairs)
     with videos(kind, quick) as rendering:
-        return result(kind, plan, rendering, seed)
+        return result(kind, QUICK if quick else FULL, rendering, seed)
 
 
 def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
@@ -62,7 +54,7 @@ def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
 
 def _test(plan: Plan, chosen: Chosen, pairs: list[Pair]) -> dict[str, Clips]:
     return {
-        label: Wanted(column, pairs[: plan.grid] if label in few(plan) else pairs)
+        label: Wanted(column, pairs[: plan.grid] if label in FEW else pairs)
         for label, column in planned.columns(plan, chosen).items()
     }
 
@@ -102,8 +94,7 @@ def _about(plan: Plan, chosen: Chosen, test: list[Pair]) -> str:
         f"Then {plan.test} test pairs were looked at once: "
         f"{len(one)} of one thing, with {len({*one})} captions, and {len(two)} of two, with "
         f"{len({*two})}. Captions, with all their pairs, are what intervals resample and tests "
-        f"turn round. All columns have all pairs, but {', '.join(sorted(few(plan)))} the first "
-        f"{plan.grid}. "
+        f"turn round. All columns have all pairs, but {' and '.join(FEW)} the first {plan.grid}. "
         "*All right* is the primary metric: number, colors, shapes, directions and background, "
         "all of them. A caption has no one ideal clip; PSNR and IoU are against the clip of its "
         "scene that the world itself would draw at the size, middle and speed that are found in "

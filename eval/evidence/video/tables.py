@@ -7,7 +7,7 @@ import math
 from ..measured import Measured
 from ..result import LEVEL, Table
 from .outcomes import Test
-from .plan import METRICS, PRIMARY, Metric, few
+from .plan import FEW, METRICS, PRIMARY, Metric
 from .report import Report
 
 NOTHING = "–"  # where no clip has anything to measure
@@ -66,6 +66,6 @@ def _by_things(report: Report) -> Table:
                 [report.found[label].means(things=n)[PRIMARY] or NOTHING for n in (1, 2)],
             )
             for label in report.found
-            if label not in few(report.plan)
+            if label not in FEW
         ],
     )

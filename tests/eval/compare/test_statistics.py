@@ -167,3 +167,18 @@ def test_the_same_clips_give_the_same_numbers() -> None:
     values = np.random.default_rng(6).normal(0, 1, (30, 2))
     reference = np.zeros_like(values)
     assert compare(values, reference, [False] * 2) == compare(values, reference, [False] * 2)
+
+
+def test_pairs_of_one_prompt_are_one_draw() -> None:
+    """Ten pairs that agree are ten draws by themselves, and two if they have two prompts."""
+    differences = np.array([1.0] * 5 + [2.0] * 5)[:, None]
+    prompts = ["a"] * 5 + ["b"] * 5
+    by_pair, by_prompt = (
+        compare(differences, 0 * differences, [False], names)[0] for names in (None, prompts)
+    )
+    assert by_pair.difference == by_prompt.difference == 1.5
+    assert (by_pair.p, by_prompt.p) == (2 / 2**10, 2 / 2**2)
+    (low, high), (wide_low, wide_high) = by_pair.interval, by_prompt.interval
+    assert wide_low < low < high < wide_high
+    with_one_each = compare(differences, 0 * differences, [False], [*map(str, range(10))])[0]
+    assert (with_one_each.p, with_one_each.interval) == (by_pair.p, by_pair.interval)

@@ -66,6 +66,21 @@ def test_few_pairs_show_nothing_however_large_the_difference(tmp_path: Path) -> 
     assert any("With 3 prompts, intervals are rough" in text for text in cautions(found))
 
 
+def test_seeds_of_one_prompt_are_no_draws_beside_other_prompts(tmp_path: Path) -> None:
+    score = by_kind(aesthetic_quality=(0.1, 0.9))
+
+    def compared(prompts: list[str]) -> Comparison:
+        rows = [{"prompt": prompt, "seed": seed} for prompt in prompts for seed in range(6)]
+        folder = tmp_path / str(len(prompts))
+        return gather([run(folder, prompts=rows, score=score, baseline=True)])
+
+    two, one = compared(PROMPTS[:2]), compared(PROMPTS[:1])
+    assert "no difference that these 12 pairs can show on aesthetic quality" in said(two)
+    assert "With 2 prompts, intervals are rough; take 10 or more." in cautions(two)
+    assert "better on aesthetic quality, over 6 pairs" in said(one)  # of this prompt
+    assert "With 6 pairs, intervals are rough; take 10 or more." in cautions(one)
+
+
 def test_one_pair(tmp_path: Path) -> None:
     score = by_kind(aesthetic_quality=(0.1, 0.9))
     found = gather([run(tmp_path, prompts=PROMPTS[:1], score=score, baseline=True)])

@@ -31,10 +31,12 @@ def test_the_clips_are_the_same(tiny: Path, tmp_path: Path, here: dict[str, byte
     jobs = listed(tiny)
 
     def press(step: Step) -> None:
-        """A terminal sends Ctrl-C to every process; workers leave it to the one that leads."""
+        """A terminal sends Ctrl-C to every process, and a scheduler SIGTERM; workers leave it
+        to the one that leads."""
         steps.append(step)
         for worker in workers(psutil.Process()) if len(steps) == 4 else ():
             os.kill(worker.pid, signal.SIGINT)
+            os.kill(worker.pid, signal.SIGTERM)
 
     with open_folder(tmp_path) as ledger:
         run(jobs, tmp_path, ledger, press, results.append, Processes(2))

@@ -80,6 +80,7 @@ def test_it_reflects_at_a_known_cost(name: str, config: Config) -> None:
 PUBLISHED = {
     "animatediff-sdxl-juggernaut": ((3.0, None), (1.0, None), (3.0, None)),
     "sdxl-art-lora": ((5.5, 1.5), (1.0, -1.5), (5.5, 0.8)),
+    "sdxl-juggernaut-guidance": ((5.5, None), (1.0, None), (5.5, None)),
 }
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from w2sd_video.render.jobs.events import Tell
 from w2sd_video.render.jobs.job import Job
-from w2sd_video.render.stopping import SIGNALS
 
 from . import Batches, Check, Place
 from .crew import DEATHS, Gone, Message, Ready, lead
@@ -26,6 +25,8 @@ log = logging.getLogger(__name__)
 
 STOP = None
 PATIENCE = 10.0  # seconds that a process has to end
+# What a terminal or a scheduler sends to all processes of a run, which decides what comes of it.
+SIGNALS = (signal.SIGINT,)
 
 
 class Processes:
@@ -164,7 +165,7 @@ def cores_each(workers: int) -> int:
 
 def _work(pipe: Connection, folder: Path, place: int, workers: int) -> None:
     """A worker process."""
-    for number in SIGNALS:  # a terminal or a scheduler sends it to all; the run decides
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     inbox, sending = Inbox(), threading.Lock()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()

@@ -15,6 +15,7 @@ from w2sd_video.eval.evidence.video import sampler
 from w2sd_video.eval.evidence.video.columns import Column, plain_with
 from w2sd_video.eval.evidence.video.models import still
 from w2sd_video.eval.evidence.video.pairs import split_pairs
+from w2sd_video.eval.evidence.video.plan import guided
 from w2sd_video.eval.evidence.video.sampler import Embedded
 
 from w2sd_video import shapes
@@ -52,6 +53,16 @@ def test_equal_evaluations_are_equal_as_counted(embedded: Embedded) -> None:
         assert b.values["guidance"] == 2.5
         assert 5 < a.values["psnr"] < 40
         assert 0 <= a.values["iou"] <= 1
+
+
+@needs_weights
+def test_guidance_is_what_it_is_asked_to_be_in_the_steps_that_reflect(embedded: Embedded) -> None:
+    one = guided(Column(2 * STEPS, 2.5, partner="weights", share=0.5), 4.0)
+    assert one.evaluations == plain_with(one.evaluations, 2.5).evaluations
+    for row in embedded(one, PAIRS):
+        assert row.evaluations == one.evaluations
+        assert row.values["reflected_guidance"] == pytest.approx(4.0, abs=0.01)
+        assert row.values["guidance"] == pytest.approx((4.0 + 2.5) / 2, abs=0.01)
 
 
 @needs_weights

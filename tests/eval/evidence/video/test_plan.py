@@ -12,19 +12,18 @@ from w2sd_video.eval.evidence.video.plan import (
     BEST,
     CLAIMS,
     EQUAL,
-    EXTRAPOLATED,
+    FEW,
     FULL,
+    GUIDED,
     MATCHED,
     MIXED,
     PRIMARY,
-    PUSHED,
     REFLECTED,
     STRONG,
     WEAK,
     Chosen,
     Held,
     columns,
-    few,
 )
 from w2sd_video.eval.evidence.video.plan import reflected as label
 
@@ -55,8 +54,8 @@ def test_the_test_s_columns_are_as_planned() -> None:
     assert found[EQUAL] == Column(16, 1.5)
     assert found[STRONG] == replace(found[REFLECTED], partner=None, share=1.0)
     assert found[MATCHED] == Column(16, 3.2)
-    assert found[PUSHED] == Column(16, 2.5, "strong", "guidance", "extrapolate", 0.5, 0.9333)
-    assert found[PUSHED].evaluations == found[REFLECTED].evaluations
+    assert found[GUIDED] == Column(16, 2.5, "strong", "guidance", "extrapolate", 0.5, 0.9333)
+    assert found[GUIDED].evaluations == found[REFLECTED].evaluations
     others = [name for name in found if name.startswith(("strong, 1", "strong, 2"))]
     assert others == ["strong, 12 steps", "strong, 24 steps"]
     assert len({*found.values()}) >= len(found) - 1  # strong may be at its best as it is
@@ -75,11 +74,9 @@ def test_extrapolation_has_guidance_of_its_own_and_as_many_evaluations() -> None
 
 def test_what_the_issue_asks_for_is_on_all_pairs() -> None:
     """Strong, weak, equal evaluations, best and matched guidance, and each mode."""
-    all_pairs = {*columns(FULL, CHOSEN)} - few(FULL)
-    asked = {WEAK, EQUAL, BEST, MATCHED, PUSHED, EXTRAPOLATED}
-    asked |= {
-        label(mode, share) for mode in ("exact", "implicit", "cached") for share in (0.25, 0.5, 1.0)
-    }
+    all_pairs = {*columns(FULL, CHOSEN)} - {*FEW}
+    asked = {STRONG, WEAK, EQUAL, BEST, MATCHED, GUIDED}
+    asked |= {label(mode, share) for mode in FULL.modes for share in (0.25, 0.5, 1.0)}
     assert all_pairs == asked | {"strong, 12 steps", "strong, 24 steps"}  # as dear as the others
     secondary = [held for held in CLAIMS if held.b != STRONG and held.a != MIXED]
     assert {label for held in secondary for label in (held.a, held.b)} <= all_pairs

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from . import corrected
+from .embedded.rendering import as_dear
 from .panels import Row
 from .result import Result
 from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways
@@ -23,16 +24,19 @@ class Size(NamedTuple):
 
 
 FULL, QUICK = Size(180, 20), Size(2, 2)
-BEST = "best experts"
+BEST, LONG, GUIDED = "best experts", "equal evaluations", "more guidance, equal evaluations"
+MORE = 1.5  # guidance: what is added where there is to be more
 
 
 def ways(size: Size, guidance: float) -> Ways:
     steps = size.steps
     exact = Way(steps, guidance, partner=Partner(experts=True))
+    dear = exact.evaluations
     return {
         "worst experts": (Way(steps, guidance, model="weak"), "weak"),
         BEST: (Way(steps, guidance), "strong"),
-        "equal evaluations": (Way(3 * steps, guidance), "strong"),
+        LONG: (as_dear(lambda n: Way(n, guidance), dear), "strong"),
+        GUIDED: (as_dear(lambda n: Way(n, guidance + MORE), dear), "strong"),
         "reflected": (exact, "reflected"),
         "implicit": (replace(exact, mode="implicit"), "reflected"),
         "extrapolate": (extrapolating(exact), "baseline"),
@@ -45,7 +49,8 @@ def ways(size: Size, guidance: float) -> Ways:
 HELD = (
     Held("The worst experts get less right", "worst experts", BEST, "below"),
     Held("Reflection with them gets more right", "reflected", BEST),
-    Held("More than as many evaluations without", "reflected", "equal evaluations"),
+    Held("More than as many evaluations without", "reflected", LONG),
+    Held("More than those with more guidance", "reflected", GUIDED),
     Held("More than extrapolation", "reflected", "extrapolate"),
     Held("Its outlines are better", "reflected", BEST, by="iou"),
     Held("Turned round, it does harm", "turned round", BEST, "below"),
@@ -68,8 +73,8 @@ def result(made: list[Outcomes], size: Size) -> Result:
             "weak side is the same transformer, routed to the experts with the lowest scores. "
             f"{size.pairs} pictures of one thing, the 90 classes equally often (classes are what "
             f"intervals resample and tests turn round); {size.steps} "
-            "steps, mode exact, gap 1, all steps. Training saw all classes; the noise is new. "
-            f"{TOLD}"
+            f"steps, mode exact, gap 1, all steps; *more guidance* is {MORE:g} more. "
+            f"Training saw all classes; the noise is new. {TOLD}"
         ),
         claims=claims,
         tables=[outcomes.table() for outcomes in made],

@@ -48,6 +48,21 @@ def test_two_nets_add_up(mode: str) -> None:
     assert not same((both,), (other,))
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_side_may_scale_each_net(mode: str) -> None:
+    def run(nets: int, weak: Any, **call: Any) -> Tensor:
+        reflection = Reflection(weak=Side(controlnet_scale=weak), mode=mode, steps=2)
+        return tiny.FAMILIES[KEY].run(pipeline(nets), steps=3, reflection=reflection, **call)
+
+    seen = picture(SIZE)
+    images = [seen.rotate(90), seen]
+    both = run(2, [0.0, 0.4], image=images, controlnet_conditioning_scale=[0.0, 0.8])
+    one = run(1, 0.4, image=seen, controlnet_conditioning_scale=0.8)
+    assert same((both,), (one,))
+    other = run(2, [0.4, 0.0], image=images, controlnet_conditioning_scale=[0.0, 0.8])
+    assert not same((both,), (other,))
+
+
 class Guessing(SD):
     """The net sees the conditional half only, and its deeper residuals count for more."""
 

@@ -67,6 +67,14 @@ def test_more_refusals(pipe: object) -> None:
         frames(pipe, reflection=Reflection(weak=GUIDANCE))
 
 
+def test_a_push_into_another_pipeline_is_refused() -> None:
+    """A cached step pushes where the next one begins; a refiner's has other noise to remove."""
+    family = tiny.FAMILIES["StableDiffusionXLPipeline"]
+    pipe = as_reflecting(family.make())
+    with pytest.raises(UnsupportedSide, match="which denoising_end leaves to another pipeline"):
+        family.run(pipe, reflection=Reflection(weak=GUIDANCE, mode="cached"), denoising_end=0.5)
+
+
 def test_schedulers_that_cannot_are_refused(pipe: object) -> None:
     pipe.scheduler = diffusers.HeunDiscreteScheduler()
     with pytest.raises(UnsupportedScheduler, match="HeunDiscreteScheduler evaluates the model"):
@@ -194,6 +202,13 @@ TERMS = "LTX2Pipeline-all"  # guidance by further calls is on
             {},
             Side(ip_adapter_scale=0.0),
             r"no IP-Adapter in the denoiser \(unet\); load one with pipe.load_ip_adapter",
+        ),
+        (
+            "StableDiffusionControlNetPipeline",
+            None,
+            {},
+            Side(controlnet_scale=[0.5, 0.0]),
+            r"weak.controlnet_scale has 2 scales, and the pipeline 1 ControlNet; give one for each",
         ),
         (
             "DiTPipeline",

@@ -235,6 +235,28 @@ def test_a_row_that_can_not_be_used_fails_alone(
     assert tries.count([refused]) == (2 if (refused, together) == ("a red", 1) else 1)
 
 
+def test_a_row_may_turn_out_unusable_only_when_tried_alone(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch failed for another reason; what it holds beside that row is rendered once."""
+    stock, tries = Worker.render, []
+
+    def failing(self, batch, on_step):
+        tries.append([job.prompt for job in batch])
+        if batch[1:]:
+            raise RuntimeError("out of paint")
+        if batch[0].prompt == "blue":
+            raise InputError("unknown class", key="prompt")
+        return stock(self, batch, on_step)
+
+    monkeypatch.setattr(Worker, "render", failing)
+    jobs = planned(tiny, baseline=False, retries=2, memory={"batch_size": 3})
+    errors = {result.job.prompt: result.error for result in render(jobs, tmp_path)}
+    assert errors == {"a red": None, "blue": "l.txt:2: prompt: unknown class", "ring": None}
+    assert tries[1:] == [["a red"], ["blue"], ["ring"]]
+    assert states(tmp_path) == {"a-red-s0": "done", "blue-s0": "failed", "ring-s0": "done"}
+
+
 @pytest.mark.parametrize("together", [1, 3])
 def test_a_broken_device_ends_the_run_and_blames_no_clip(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int

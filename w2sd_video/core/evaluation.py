@@ -234,12 +234,11 @@ class Evaluator:
         nets = len(passed) if isinstance(passed, list) else 1
 
         def each(name: str, default: float) -> list[float]:
-            value = self.call.get(name, default)
-            return list(value) * nets if isinstance(value, (list, tuple)) else [value] * nets
+            return spread(self.call.get(name, default), nets)
 
         scales = each("controlnet_conditioning_scale", 1.0)
         if self.setting.controlnet_scale is not None:
-            scales = [self.setting.controlnet_scale] * nets
+            scales = spread(self.setting.controlnet_scale, nets)
         at, total = self._call.step - self.facade.first, self.facade.total
         starts, ends = each("control_guidance_start", 0.0), each("control_guidance_end", 1.0)
         now = [
@@ -247,6 +246,11 @@ class Evaluator:
             for scale, start, end in zip(scales, starts, ends, strict=False)
         ]
         return now[:nets] if isinstance(passed, list) else now[0]
+
+
+def spread(value: Any, nets: int) -> list[float]:
+    """One for each ControlNet of what may be one for all."""
+    return list(value) if isinstance(value, (list, tuple)) else [value] * nets
 
 
 def _rows(given: Arguments) -> int:

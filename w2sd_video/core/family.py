@@ -125,6 +125,11 @@ class Family:
             raise UnsupportedSide(
                 "callback= is called after every denoiser call; use callback_on_step_end="
             )
+        if call.get("denoising_end") is not None and reflection.mode == "cached":
+            raise UnsupportedSide(
+                "mode='cached' pushes the sample for its next step, which denoising_end leaves to "
+                "another pipeline; use mode='exact' or 'implicit'"
+            )
         _check_caches(self.modules(pipe).values())
         if call.get("strength") is not None:
             for name in ("timesteps", "sigmas", "enforce_inference_steps"):
@@ -204,6 +209,12 @@ class Family:
                     f"{type(pipe).__name__} cannot do {name}.{entry.name}; it can differ in "
                     f"{', '.join(sorted(self.differences))}"
                 )
+        scales, nets = side.controlnet_scale, _controlnets(pipe)
+        if isinstance(scales, (list, tuple)) and len(scales) != nets:
+            raise UnsupportedSide(
+                f"{name}.controlnet_scale has {len(scales)} scales, and the pipeline "
+                f"{nets} ControlNet{'s' * (nets > 1)}; give one for each, or one for all"
+            )
         given = side.denoiser
         _check_caches(given if isinstance(given, (tuple, list)) else (given,))
         if side.guidance_scale is None:
@@ -226,6 +237,10 @@ def image_processors(module: nn.Module) -> list[Any]:
     """The attention processors that an IP-Adapter has put into a denoiser."""
     found = (getattr(layer, "processor", None) for layer in module.modules())
     return [p for p in found if "IPAdapter" in type(p).__name__]
+
+
+def _controlnets(pipe: Any) -> int:
+    return len(getattr(getattr(pipe, "controlnet", None), "nets", (1,)))
 
 
 def _has_image(call: Call) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from numbers import Real
@@ -24,6 +24,10 @@ class Stage(Enum):
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and bool(value) and all(map(_is_number, value))
 
 
 def _is_text(value: Any) -> bool:
@@ -54,7 +58,9 @@ class Side:
             named stay as they are.
         prompt: for every clip, or one for each; all text encoders read it.
         negative_prompt: likewise; only guidance other than 1 shows it to a side.
-        controlnet_scale, ip_adapter_scale: scale of the condition; 0 switches it off.
+        controlnet_scale: scale of the residuals, or one for each of several ControlNets; 0
+            switches one off.
+        ip_adapter_scale: of the image; 0 switches it off.
         experts: the best or the worst routed experts of a mixture.
 
     Raises:
@@ -66,14 +72,16 @@ class Side:
     adapters: Mapping[str, float] | None = None
     prompt: str | list[str] | None = None
     negative_prompt: str | list[str] | None = None
-    controlnet_scale: float | None = None
+    controlnet_scale: float | Sequence[float] | None = None
     ip_adapter_scale: float | None = None
     experts: Literal["best", "worst"] | None = None
 
     def __post_init__(self) -> None:
         for name in ("guidance_scale", "controlnet_scale", "ip_adapter_scale"):
             value = getattr(self, name)
-            if value is not None and not _is_number(value):
+            if value is None or _is_number(value):
+                continue
+            if name != "controlnet_scale" or not _are_numbers(value):
                 raise ValueError(f"{name} of a side must be a finite number, not {value!r}")
         for name in ("prompt", "negative_prompt"):
             value = getattr(self, name)

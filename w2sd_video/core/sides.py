@@ -6,7 +6,7 @@ references and numbers; nothing is copied, and nothing is left behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,7 @@ class Setting:
     unconditional: dict[str, Any] = field(default_factory=dict)
     guidance: float | None = None
     embedded: float | None = None
-    controlnet_scale: float | None = None
+    controlnet_scale: float | Sequence[float] | None = None
     whole: bool = False
     blind: bool = False
 

@@ -77,6 +77,8 @@ def test_seeds_of_one_prompt_are_no_draws_beside_other_prompts(tmp_path: Path) -
     two, one = compared(PROMPTS[:2]), compared(PROMPTS[:1])
     assert "no difference that these 12 pairs can show on aesthetic quality" in said(two)
     assert "With 2 prompts, intervals are rough; take 10 or more." in cautions(two)
+    low, high = two.mean_intervals["strong", "aesthetic_quality"]
+    assert high - low > 0.005  # of two draws that are 0.001 apart, not of twelve
     assert "better on aesthetic quality, over 6 pairs" in said(one)  # of this prompt
     assert "With 6 pairs, intervals are rough; take 10 or more." in cautions(one)
 

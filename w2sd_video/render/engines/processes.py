@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 STOP = None
 PATIENCE = 10.0  # seconds that a process has to end
 # What a terminal or a scheduler sends to all processes of a run, which decides what comes of it.
-SIGNALS = (signal.SIGINT,)
+SIGNALS = signal.SIGINT, signal.SIGTERM
 
 
 class Processes:

@@ -2,7 +2,7 @@
 
 An evidence is one module of this package that has ``run(seed, quick) -> Result`` and stands in
 ``EVIDENCES`` below. All else follows from the result, which is JSON: ``plots.py`` draws it,
-``section.py`` writes it down, ``command.py`` keeps it.
+``section.py`` writes it down, with the paper's numbers (``published.py``), ``keep.py`` keeps it.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .measured import Measured
+from .published import PUBLISHED
 from .result import HOLDS, OPEN, REFUTED, Claim, Result, Table
 
 NOTE = "Means over repetitions with other seeds, ± 95 %; differences are paired by seed."
@@ -11,7 +12,7 @@ NAMED = ("python", "w2sd-video", "torch", "diffusers")
 
 
 def section(result: Result, folder: str = "") -> str:
-    """Heading, plot, claims, remarks, tables, and how it came about.
+    """Heading, plot, claims, remarks, tables, the paper's numbers, and how it came about.
 
     Args:
         folder: of the plot and the JSON, as seen from the page.
@@ -24,6 +25,7 @@ def section(result: Result, folder: str = "") -> str:
         claims_table(result.claims),
         "\n".join(f"- {remark}" for remark in result.remarks),
         *map(_table, result.tables),
+        *(_table(PUBLISHED[name]) for name in PUBLISHED.keys() & {result.name}),
         made(result, f"{name}.json"),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

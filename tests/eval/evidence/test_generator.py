@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from w2sd_video.eval.evidence import EVIDENCES, keep, section
+from w2sd_video.eval.evidence.published import PUBLISHED
 
 from w2sd_video.render.errors import InputError
 
@@ -41,6 +42,15 @@ def test_a_section_tells_claims_tables_and_how_it_was_made() -> None:
         "`w2sd-video evidence sweep`, seed 0: 2 s, of them 1 s of CPU time, on none; "
         "python 3, torch 2. [All figures](evidence/sweep.json)"
     )
+
+
+def test_the_papers_numbers_stand_beside_ours() -> None:
+    made = result()
+    assert PUBLISHED.keys() <= EVIDENCES.keys()
+    assert "In the paper" not in section.section(made)
+    text = section.section(made.model_copy(update={"name": "experts"}))
+    assert text.index("| bad | n/a |") < text.index("In the paper (table 3)")
+    assert "| FID ↓ | 15.10 | 9.10 |" in text
 
 
 def test_the_page_keeps_what_stands_around_its_sections(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from w2sd_video.render.quiet import quiet
 from w2sd_video.render.request import Request
 from w2sd_video.render.settings.layers import Layer, blame, nested, scalar
 from w2sd_video.render.settings.resolve import read_config, resolve
+from w2sd_video.render.settings.revisions import pinned
 
 
 def render_list(request: Request) -> int:
@@ -51,7 +52,8 @@ def render_list(request: Request) -> int:
     }
     from w2sd_video.render.drain import drain
 
-    return drain(planned, request, {"given": given, "resolved": resolved.model_dump(mode="json")})
+    settings = {"given": given, "resolved": pinned(resolved).model_dump(mode="json")}
+    return drain(planned, request, settings)
 
 
 def _check_lengths(jobs: Sequence[Job], limit: float) -> None:

@@ -53,6 +53,7 @@ def load_pipeline(model: Model) -> Any:
         with _loading(f"the LoRA '{lora.path}'", f"model.adapters.{name}", model):
             pipe.load_lora_weights(
                 lora.path,
+                revision=lora.revision,
                 weight_name=lora.weight_name,
                 adapter_name=name,
                 use_safetensors=_safetensors(model),
@@ -128,12 +129,18 @@ def _put_ip_adapter(pipe: Any, adapter: IPAdapter, model: Model) -> None:
         # Loaded here, as load_ip_adapter() would take a pickle.
         encoder = CLIPVisionModelWithProjection.from_pretrained(
             adapter.path,
+            revision=adapter.revision,
             subfolder=Path(adapter.subfolder, "image_encoder").as_posix(),
             dtype=pipe.dtype,
             use_safetensors=_safetensors(model),
         )
         pipe.register_modules(image_encoder=encoder)
-    pipe.load_ip_adapter(adapter.path, subfolder=adapter.subfolder, weight_name=adapter.weight_name)
+    pipe.load_ip_adapter(
+        adapter.path,
+        revision=adapter.revision,
+        subfolder=adapter.subfolder,
+        weight_name=adapter.weight_name,
+    )
     pipe.set_ip_adapter_scale(adapter.scale)
 
 

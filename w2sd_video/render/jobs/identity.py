@@ -66,9 +66,9 @@ def references(config: Config) -> Iterator[tuple[str, str | None]]:
     if config.reflection:
         refs += [config.reflection.strong.denoiser, config.reflection.weak.denoiser]
     yield from ((ref.id, ref.revision) for ref in refs if ref)
-    yield from ((lora.path, None) for lora in model.adapters.values())
+    yield from ((lora.path, lora.revision) for lora in model.adapters.values())
     if model.ip_adapter:
-        yield model.ip_adapter.path, None
+        yield model.ip_adapter.path, model.ip_adapter.revision
 
 
 def batch_key(config: Config) -> str:

@@ -19,6 +19,7 @@ from w2sd_video.render.settings.checks import own_problems
 from w2sd_video.render.settings.config import OWN, Config, Own
 from w2sd_video.render.settings.layers import Layer, blame, merge
 from w2sd_video.render.settings.resolve import resolve
+from w2sd_video.render.settings.revisions import pinned
 
 SLUG_LENGTH = 60
 PLAIN = ".plain"  # ends the name of a plain clip that stands beside a reflected one
@@ -100,7 +101,7 @@ class _Resolver:
             (own if name in OWN else rest)[name] = value
         key = f"{row.folder}\n{rest!r}"
         if key not in self._known:
-            config = resolve([*self.base, row], merge(self._below, row.data))
+            config = pinned(resolve([*self.base, row], merge(self._below, row.data)))
             self._known[key] = Settings(config), config
         settings, like = self._known[key]
         try:

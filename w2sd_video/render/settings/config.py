@@ -152,6 +152,7 @@ class Adapter(Section):
     """A LoRA to load: a folder or hub id, its file, and the scale it is used at."""
 
     path: Reference
+    revision: Text | None = None
     weight_name: Text | None = None
     scale: float = 1.0
 
@@ -160,6 +161,7 @@ class IPAdapter(Section):
     """An IP-Adapter, with its image encoder in ``image_encoder`` beside it."""
 
     path: Reference
+    revision: Text | None = None
     subfolder: Text = ""
     weight_name: Reference
     scale: Scale = 1.0

@@ -60,7 +60,7 @@ def index(reference: str, revision: str | None = None) -> dict[str, Any]:
         kind = shapes.MODELS[reference][0]
         said = _read(shapes.FOLDERS[kind] / name)
         return said | {"_class_name": shapes.PIPELINES[kind]}  # of a folder that is two of them
-    if not Path(reference).expanduser().is_dir() and reference.count("/") == 1:
+    if on_hub(reference):
         from huggingface_hub import try_to_load_from_cache
 
         found = try_to_load_from_cache(reference, name, revision=revision)
@@ -80,13 +80,20 @@ def at_hand(reference: str, revision: str | None = None) -> bool:
     """Whether weights are on this machine, or at least some of theirs."""
     if reference in shapes.MODELS:
         return shapes.FOLDERS[shapes.MODELS[reference][0]].exists()
-    if Path(reference).expanduser().exists() or reference.count("/") != 1:
+    if not on_hub(reference):
         return True
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
     folder = repo_folder_name(repo_id=reference, repo_type="model")
-    return (Path(constants.HF_HUB_CACHE) / folder).is_dir()
+    return any(Path(constants.HF_HUB_CACHE, folder, "snapshots").glob("*/*"))
+
+
+def on_hub(reference: str) -> bool:
+    """Whether a reference is the id of a hub repository."""
+    if reference in shapes.MODELS or Path(reference).expanduser().exists():
+        return False
+    return reference.count("/") == 1 and not reference.startswith((".", "/", "~"))
 
 
 def labels(reference: str, revision: str | None = None) -> dict[str, int]:
@@ -137,8 +144,8 @@ def schedulers() -> frozenset[str]:
 def fingerprint(reference: str, revision: str | None = None) -> str:
     """A short text that changes when the weights behind a reference do.
 
-    The revision for a hub repository; for a folder the names, sizes and times of its
-    files; for the embedded models their content.
+    For a hub repository the revision, which is a commit by now (``revisions.py``); for a folder
+    the names, sizes and times of its files; for the embedded models their content.
     """
     digest = hashlib.sha256()
     if reference in shapes.MODELS:

@@ -1,7 +1,7 @@
 """What the paper (arXiv 2502.00473) reports on the same questions, to stand beside ours.
 
 Its models, prompts and scores are others, so only the sign of a difference and who is ahead can
-be held against what is measured here. It gives no intervals and no strong model at equal cost.
+be held against what is measured here. It gives no intervals.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PUBLISHED: dict[str, Table] = {
             ("HPS v2", ["28.57", "29.40"]),
             ("aesthetic", ["5.77", "5.88"]),
             ("PickScore", ["21.64", "21.81"]),
-            ("MPS", ["45.77", "54.23"]),
+            ("preferred by MPS, %", ["45.77", "54.23"]),
         ],
     ),
     "addition": Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from w2sd_video.core.reflection import MODES, Mode, Reflection, Side
@@ -98,7 +99,7 @@ def run(seed: int, quick: bool) -> Result:
             f"over {size.repeats} repetitions of {size.n} samples."
         ),
         claims=[claim for sweep in sweeps for claim in _claims(sweep)],
-        tables=[table for sweep in sweeps for table in (_gaps(sweep), _sampling(sweep))],
+        tables=[made(sweep) for sweep in sweeps for made in (_by_share, _by_mode, _sampling)],
         figure=[
             Row(title="Mode exact, by steps that reflect", panels=[_shares(s) for s in sweeps]),
             Row(title="All steps, by mode", panels=[_modes(s) for s in sweeps]),
@@ -163,16 +164,24 @@ def _panel(sweep: Sweep, lines: list[Line]) -> Panel:
     )
 
 
-def _gaps(sweep: Sweep) -> Table:
-    return Table(
-        note=f"{sweep.pair.name[0].upper()}{sweep.pair.name[1:]}, mode exact, by the share of "
+def _by_share(sweep: Sweep) -> Table:
+    return _by_gap(
+        f"{sweep.pair.name[0].upper()}{sweep.pair.name[1:]}, mode exact, by the share of "
         f"steps that reflect; strong alone {sweep.alone}.",
-        columns=[f"{share:.0%} of the steps" for share in SHARES],
+        {f"{share:.0%} of the steps": by_gap for share, by_gap in sweep.by_share.items()},
+    )
+
+
+def _by_mode(sweep: Sweep) -> Table:
+    return _by_gap("The same pair on all of the steps, by mode.", dict(sweep.by_mode.items()))
+
+
+def _by_gap(note: str, found: Mapping[str, dict[float, Measured]]) -> Table:
+    return Table(
+        note=note,
+        columns=[*found],
         rows=[
-            (
-                f"gap {gap:g}".replace("-", "−"),
-                [by_gap[gap] for by_gap in sweep.by_share.values()],
-            )
+            (f"gap {gap:g}".replace("-", "−"), [by_gap[gap] for by_gap in found.values()])
             for gap in GAPS
         ],
     )

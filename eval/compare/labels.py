@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -133,6 +134,11 @@ def _reflected(column: Column, reflected: Sequence[Column], strong: dict[str, An
     return ", ".join([first, *_words(keys, settings)])
 
 
+def _short(value: str) -> str:
+    """A commit by its first digits."""
+    return re.sub(r"\b([0-9a-f]{7})[0-9a-f]{33}\b", r"\1", value)
+
+
 def _words(keys: Sequence[str] | dict[str, None], settings: dict[str, Any]) -> list[str]:
     """What is said of settings: at most three of them."""
     words = []
@@ -144,7 +150,7 @@ def _words(keys: Sequence[str] | dict[str, None], settings: dict[str, Any]) -> l
         elif value is None:
             words.append(f"no {key.split('.')[-1].replace('_', ' ')}")
         elif value == VARIES or key not in _WORDS:
-            words.append(f"{key.removeprefix('reflection.')} {told(value)}")
+            words.append(f"{key.removeprefix('reflection.')} {_short(told(value))}")
         else:
             words.append(_WORDS[key].format(told(value)))
     return [*words[:3], "…"] if len(words) > 3 else words

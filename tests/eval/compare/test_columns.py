@@ -115,6 +115,12 @@ def test_a_sweep_is_columns(tmp_path: Path) -> None:
     assert found == ["strong", *gaps]
 
 
+def test_a_commit_is_named_by_its_first_digits(tmp_path: Path) -> None:
+    models = [{"id": "org/model", "revision": letter * 40} for letter in "ab"]
+    found = labels(*(run(tmp_path / m["revision"], BASE | {"model": m}) for m in models))
+    assert found == ["strong", "strong, model.revision bbbbbbb"]
+
+
 def test_what_a_row_has_of_its_own_is_no_column(tmp_path: Path) -> None:
     rows = [{"prompt": "a", "num_frames": 8}, {"prompt": "b", "num_frames": 8, "fps": 4}]
     found = gather([run(tmp_path / "run", prompts=rows, baseline=True)])

@@ -68,7 +68,11 @@ def test_every_weight_is_pinned(cache: Path, tiny: Path) -> None:
             "id": ID,
             "motion_adapter": {"id": ID},
             "ip_adapter": {"path": ID, "weight_name": "x.safetensors"},
-            "adapters": {"art": {"path": ID}, "near": {"path": str(tiny)}},
+            "adapters": {
+                "art": {"path": ID, "weight_name": "art.safetensors"},
+                "guessed": {"path": ID},
+                "near": {"path": str(tiny)},
+            },
         },
         "reflection": {"weak": {"denoiser": {"id": ID}}},
     }
@@ -79,6 +83,7 @@ def test_every_weight_is_pinned(cache: Path, tiny: Path) -> None:
     found = [model, model.motion_adapter, model.ip_adapter, model.adapters["art"], weak]
     assert [one.revision for one in found if one] == [OLD] * 5
     assert model.adapters["near"].revision is None  # a folder
+    assert model.adapters["guessed"].revision is None  # diffusers looks at the newest files
 
 
 def test_the_commit_that_was_planned_is_loaded(cache: Path, tiny: Path, tmp_path: Path) -> None:
@@ -122,11 +127,34 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 def test_what_was_never_downloaded_is_asked_of_the_hub_once(cache: Path, hub: list[str]) -> None:
     assert planned().settings.config.model.revision == OLD
-    assert not at_hand(ID)  # nothing but the commit's name
+    assert not at_hand(ID, OLD)  # nothing but the commit's name
     commit.cache_clear()
     assert planned().settings.config.model.revision == OLD  # from the cache, by another run
     assert hub == [f"/api/models/{ID}"]
     assert planned({"id": ID, "revision": "gone"}).settings.config.model.revision == "gone"
+
+
+def test_what_is_no_commit_in_the_cache_is_asked_anew(cache: Path, hub: list[str]) -> None:
+    (cache / "refs").mkdir(parents=True)
+    for torn in ("", OLD[:10]):
+        (cache / "refs" / "main").write_text(torn)
+        commit.cache_clear()
+        assert commit(ID) == OLD
+
+
+def test_a_hub_that_can_not_tell_is_told_of(
+    cache: Path, hub: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert commit("no/body") is None
+    assert "the commit of no/body is not known, so its clips are known by 'main'" in caplog.text
+
+
+def test_weights_are_at_hand_if_they_are_of_that_commit(cache: Path, tiny: Path) -> None:
+    downloaded(cache, tiny, OLD)
+    (cache / "snapshots" / NEW).mkdir()
+    (cache / "snapshots" / NEW / "model_index.json").write_text("{}")
+    assert at_hand(ID, OLD)
+    assert not at_hand(ID, NEW)
 
 
 def test_without_a_network_the_branch_has_to_do() -> None:

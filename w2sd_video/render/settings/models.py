@@ -82,11 +82,17 @@ def at_hand(reference: str, revision: str | None = None) -> bool:
         return shapes.FOLDERS[shapes.MODELS[reference][0]].exists()
     if not on_hub(reference):
         return True
+    files = cached(reference, "snapshots").glob(f"{revision or '*'}/**/*")
+    return any(file.suffix in (".safetensors", *PICKLES) for file in files)
+
+
+def cached(reference: str, *parts: str) -> Path:
+    """Where the cache has something of a hub repository, if it has."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
     folder = repo_folder_name(repo_id=reference, repo_type="model")
-    return any(Path(constants.HF_HUB_CACHE, folder, "snapshots").glob("*/*"))
+    return Path(constants.HF_HUB_CACHE, folder, *parts)
 
 
 def on_hub(reference: str) -> bool:

@@ -7,13 +7,18 @@ the same ones, a run names commits from its plan on.
 from __future__ import annotations
 
 import logging
+import re
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 from w2sd_video.render.settings import models
 from w2sd_video.render.settings.config import Section
 
 log = logging.getLogger(__name__)
+
+COMMIT = re.compile("[0-9a-f]{40}")
+PATIENCE = 10.0  # seconds, with the hub
 
 S = TypeVar("S", bound=Section)
 
@@ -29,7 +34,8 @@ def pinned(section: S) -> S:
             changed[name] = {
                 key: pinned(one) if isinstance(one, Section) else one for key, one in value.items()
             }
-    if "revision" in type(section).model_fields:
+    # Without a file's name diffusers looks for a LoRA among the newest ones, not the commit's.
+    if "revision" in type(section).model_fields and getattr(section, "weight_name", True):
         place = getattr(section, "id", None) or getattr(section, "path", "")
         changed["revision"] = commit(place, getattr(section, "revision", None))
     return section.model_copy(update=changed)
@@ -37,19 +43,42 @@ def pinned(section: S) -> S:
 
 @cache
 def commit(reference: str, revision: str | None = None) -> str | None:
-    """The commit that was downloaded for a revision, or that the hub has for it now.
+    """The commit that is known here for a revision, or that the hub has for it now.
 
-    The revision as it is for what comes from no hub, and where the hub can't be asked: then
-    nothing can be loaded, either.
+    The revision as it is for what comes from no hub, and where nobody can tell.
     """
     if not models.on_hub(reference):
         return revision
-    from huggingface_hub import HfApi
+    ref = models.cached(reference, "refs", revision or "main")
+    try:
+        found = ref.read_text("utf-8").strip()
+    except OSError:
+        found = ""
+    return found if COMMIT.fullmatch(found) else _asked(reference, revision, ref)
 
-    for local in (True, False):
-        try:  # the hub's answer is written to the cache
-            found = HfApi().resolve_revision(reference, revision=revision, local_files_only=local)
-            return str(found.resolved)
-        except Exception as error:  # refused, offline, ...: loading will tell
-            log.debug("the commit of %s is not known: %s", reference, error)
-    return revision
+
+def _asked(reference: str, revision: str | None, ref: Path) -> str | None:
+    """The hub's answer, which is kept in the cache; the weights are not, if only planned with."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    if revision and COMMIT.fullmatch(revision):
+        return revision
+    try:
+        found = HfApi().model_info(reference, revision=revision, timeout=PATIENCE).sha
+    except OfflineModeIsEnabled:
+        return revision
+    except Exception as error:  # loading will tell if it is more than a hub that can't be reached
+        log.warning(
+            "the commit of %s is not known, so its clips are known by '%s': %s",
+            reference, revision or "main", str(error).splitlines()[0],
+        )  # fmt: skip
+        return revision
+    if not found:
+        return revision
+    try:
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        ref.write_text(found, encoding="utf-8")
+    except OSError as error:
+        log.debug("%s: %s", ref, error)
+    return found

@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from . import corrected
-from .embedded.rendering import as_dear
 from .panels import Row
 from .result import HOLDS, Claim, Hypothesis, Result, Table
 from .stills.outcomes import DRAWN, METRICS, TOLD, Array, Held, Metric, Outcomes, Ways
 from .stills.prompts import pairs
 from .stills.study import sampled
-from .stills.ways import Partner, Way, extrapolating
+from .stills.ways import Partner, Way, extrapolating, plain_with
 
 
 class Size(NamedTuple):
@@ -43,9 +42,9 @@ def ways(size: Size, guidance: float, low: float) -> Ways:
     dear = Way(steps, guidance, partner=partners[BOTH]).evaluations
     made: Ways = {
         NONE: (Way(steps, guidance), "strong"),
-        LONG: (as_dear(lambda n: Way(n, guidance), dear), "strong"),
+        LONG: (plain_with(dear, guidance), "strong"),
         # To first order, strong + (strong − weak) is this much plain guidance.
-        GUIDED: (as_dear(lambda n: Way(n, 2 * guidance - low), dear), "strong"),
+        GUIDED: (plain_with(dear, 2 * guidance - low), "strong"),
     }
     for name, one in partners.items():
         made[name] = Way(steps, guidance, partner=one), "reflected"

@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from . import corrected
-from .embedded.rendering import as_dear
 from .panels import Row
 from .result import Result
 from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways
 from .stills.prompts import RAW, Words, pairs, prompt
 from .stills.study import sampled
-from .stills.ways import Partner, Way, extrapolating
+from .stills.ways import MORE, Partner, Way, extrapolating, plain_with
 
 
 class Size(NamedTuple):
@@ -25,15 +24,14 @@ class Size(NamedTuple):
 
 FULL, QUICK = Size(192, 20), Size(2, 2)
 STRONG, LONG, GUIDED = "refined", "refined, equal evaluations", "refined, more guidance"
-MORE = 1.5  # guidance: what is added where there is to be more
 
 
 def ways(size: Size, guidance: float) -> Ways:
     dear = Way(size.steps, guidance, partner=Partner(words=RAW[0])).evaluations
     made: Ways = {
         STRONG: (Way(size.steps, guidance), "strong"),
-        LONG: (as_dear(lambda n: Way(n, guidance), dear), "strong"),
-        GUIDED: (as_dear(lambda n: Way(n, guidance + MORE), dear), "strong"),
+        LONG: (plain_with(dear, guidance), "strong"),
+        GUIDED: (plain_with(dear, guidance + MORE), "strong"),
     }
     for words in RAW:
         made[raw(words)] = Way(size.steps, guidance, words=words), "weak"

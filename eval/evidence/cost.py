@@ -7,14 +7,13 @@ from typing import NamedTuple
 from w2sd_video.core.reflection import MODES, Mode
 
 from . import corrected
-from .embedded.rendering import as_dear
 from .panels import BY_MODE, Row
 from .result import Claim, Result
 from .stills.curves import Curves, panel, told
 from .stills.outcomes import DRAWN, TOLD, Held, Metric, Outcomes, Ways
 from .stills.prompts import DEVELOPMENT, pairs
 from .stills.study import sampled
-from .stills.ways import Partner, Way
+from .stills.ways import Partner, Way, plain_with
 
 
 class Size(NamedTuple):
@@ -54,8 +53,7 @@ def reflection(mode: Mode, steps: int, guidance: float) -> Way:
 
 def as_dear_as(mode: Mode, steps: int, guidance: float, alone: float) -> Way:
     """Plain sampling at guidance ``alone``, for as many evaluations."""
-    evaluations = reflection(mode, steps, guidance).evaluations
-    return as_dear(lambda n: Way(n, alone), evaluations)
+    return plain_with(reflection(mode, steps, guidance).evaluations, alone)
 
 
 def ways(size: Size, guidance: float) -> Ways:

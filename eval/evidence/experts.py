@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from . import corrected
-from .embedded.rendering import as_dear
 from .panels import Row
 from .result import Result
 from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways
 from .stills.prompts import class_pairs
 from .stills.study import sampled
-from .stills.ways import Partner, Way, extrapolating
+from .stills.ways import MORE, Partner, Way, extrapolating, plain_with
 
 
 class Size(NamedTuple):
@@ -25,18 +24,16 @@ class Size(NamedTuple):
 
 FULL, QUICK = Size(180, 20), Size(2, 2)
 BEST, LONG, GUIDED = "best experts", "equal evaluations", "more guidance, equal evaluations"
-MORE = 1.5  # guidance: what is added where there is to be more
 
 
 def ways(size: Size, guidance: float) -> Ways:
     steps = size.steps
     exact = Way(steps, guidance, partner=Partner(experts=True))
-    dear = exact.evaluations
     return {
         "worst experts": (Way(steps, guidance, model="weak"), "weak"),
         BEST: (Way(steps, guidance), "strong"),
-        LONG: (as_dear(lambda n: Way(n, guidance), dear), "strong"),
-        GUIDED: (as_dear(lambda n: Way(n, guidance + MORE), dear), "strong"),
+        LONG: (plain_with(exact.evaluations, guidance), "strong"),
+        GUIDED: (plain_with(exact.evaluations, guidance + MORE), "strong"),
         "reflected": (exact, "reflected"),
         "implicit": (replace(exact, mode="implicit"), "reflected"),
         "extrapolate": (extrapolating(exact), "baseline"),

@@ -18,6 +18,7 @@ def section(result: Result, folder: str = "") -> str:
         folder: of the plot and the JSON, as seen from the page.
     """
     name = f"{folder}/{result.name}" if folder else result.name
+    published = PUBLISHED.get(result.name)
     parts = [
         f"## {result.title}",
         result.about,
@@ -25,7 +26,7 @@ def section(result: Result, folder: str = "") -> str:
         claims_table(result.claims),
         "\n".join(f"- {remark}" for remark in result.remarks),
         *map(_table, result.tables),
-        *(_table(PUBLISHED[name]) for name in PUBLISHED.keys() & {result.name}),
+        published and _table(published),
         made(result, f"{name}.json"),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

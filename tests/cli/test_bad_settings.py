@@ -84,6 +84,12 @@ BAD: Cases = {
         "--set: model.dtype: unknown dtype 'float23', did you mean 'float32'?"
         " (one of float32, float16, bfloat16)",
     ),
+    "a LoRA of a hub repository without its file": (
+        {},
+        "ok.txt --set model.adapters.x.path=o/m",
+        "--set: model.adapters.x: 'o/m' is a hub repository; name the LoRA's file in it, for"
+        " example weight_name: pytorch_lora_weights.safetensors",
+    ),
     "a pickled LoRA by name": (
         {},
         "ok.txt --set model.adapters.x.path=o/m --set model.adapters.x.weight_name=x.pt",

@@ -51,7 +51,8 @@ def test_nonsense_is_refused(arguments: dict[str, object], message: str) -> None
     [
         ("guidance_scale", float("nan"), "guidance_scale of a side must be a finite number, not n"),
         ("guidance_scale", "7", "guidance_scale of a side must be a finite number, not '7'"),
-        ("controlnet_scale", [1.0, "0.5"], "controlnet_scale of a side must be a finite number"),
+        ("controlnet_scale", [1.0, "0.5"], "must be a finite number, or one for each of several"),
+        ("controlnet_scale", [], "must be a finite number, or one for each of several"),
         ("ip_adapter_scale", True, "ip_adapter_scale of a side must be a finite number, not True"),
         ("adapters", "art", "adapters of a side must be names and scales, for example .*'art'$"),
         ("adapters", {"art": {"down": 0.5}}, "the scale of 'art' must be a finite number, not {'d"),

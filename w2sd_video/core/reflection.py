@@ -77,12 +77,16 @@ class Side:
     experts: Literal["best", "worst"] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("guidance_scale", "controlnet_scale", "ip_adapter_scale"):
+        for name in ("guidance_scale", "ip_adapter_scale"):
             value = getattr(self, name)
-            if value is None or _is_number(value):
-                continue
-            if name != "controlnet_scale" or not _are_numbers(value):
+            if value is not None and not _is_number(value):
                 raise ValueError(f"{name} of a side must be a finite number, not {value!r}")
+        scales = self.controlnet_scale
+        if scales is not None and not _is_number(scales) and not _are_numbers(scales):
+            raise ValueError(
+                f"controlnet_scale of a side must be a finite number, or one for each of several "
+                f"ControlNets, not {scales!r}"
+            )
         for name in ("prompt", "negative_prompt"):
             value = getattr(self, name)
             if value is not None and not _is_text(value):

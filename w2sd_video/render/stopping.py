@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-SIGNALS = signal.SIGINT, signal.SIGTERM
+from w2sd_video.render.engines import STOPS
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def stoppable(say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
         if asked:
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    before = {number: signal.signal(number, on_signal) for number in STOPS}
     try:
         yield check
     finally:

@@ -11,6 +11,8 @@ from w2sd_video.core.reflection import Mode, Reflection, Side
 from ..embedded.rendering import as_dear
 from .prompts import Words
 
+MORE = 1.5  # guidance: what is added where there is to be more
+
 
 @dataclass(frozen=True)
 class Partner:
@@ -76,6 +78,11 @@ class Way:
         """Denoiser samples a still; the conditional and the unconditional half count one each."""
         reflection = self.reflection(lambda: "weak", lambda words: [words])
         return (reflection or Reflection(steps=0)).cost(self.guidance, self.steps)
+
+
+def plain_with(evaluations: int, guidance: float) -> Way:
+    """The strong model alone, with at least as many evaluations."""
+    return as_dear(lambda n: Way(n, guidance), evaluations)
 
 
 def extrapolating(exact: Way) -> Way:

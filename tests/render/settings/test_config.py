@@ -134,7 +134,7 @@ def test_keys_lists_every_key() -> None:
 
 
 def test_adapters_are_named_freely_but_checked() -> None:
-    good = {"id": "a/b", "adapters": {"style": {"path": "x/y", "scale": 0.8}}}
+    good = {"id": "a/b", "adapters": {"style": {"path": "x/y", "weight_name": "a", "scale": 0.8}}}
     assert settings(model=good).model.adapters["style"].scale == 0.8
     bad = {"id": "a/b", "adapters": {"style": {"path": "x/y", "scal": 0.8}}}
     with pytest.raises(InputError, match=r"f: model\.adapters\.style\.scal: unknown key"):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from huggingface_hub import constants
 
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.jobs.plan import plan
+from w2sd_video.render.settings import revisions
 from w2sd_video.render.settings.config import Config
 from w2sd_video.render.settings.layers import Layer
 from w2sd_video.render.settings.models import at_hand
@@ -70,7 +73,6 @@ def test_every_weight_is_pinned(cache: Path, tiny: Path) -> None:
             "ip_adapter": {"path": ID, "weight_name": "x.safetensors"},
             "adapters": {
                 "art": {"path": ID, "weight_name": "art.safetensors"},
-                "guessed": {"path": ID},
                 "near": {"path": str(tiny)},
             },
         },
@@ -83,7 +85,6 @@ def test_every_weight_is_pinned(cache: Path, tiny: Path) -> None:
     found = [model, model.motion_adapter, model.ip_adapter, model.adapters["art"], weak]
     assert [one.revision for one in found if one] == [OLD] * 5
     assert model.adapters["near"].revision is None  # a folder
-    assert model.adapters["guessed"].revision is None  # diffusers looks at the newest files
 
 
 def test_the_commit_that_was_planned_is_loaded(cache: Path, tiny: Path, tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_the_commit_that_was_planned_is_loaded(cache: Path, tiny: Path, tmp_path
 
 
 class Hub(BaseHTTPRequestHandler):
-    asked: list[str] = []  # noqa: RUF012
+    asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
@@ -147,6 +148,15 @@ def test_a_hub_that_can_not_tell_is_told_of(
 ) -> None:
     assert commit("no/body") is None
     assert "the commit of no/body is not known, so its clips are known by 'main'" in caplog.text
+
+
+def test_a_silent_hub_is_not_waited_for(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It accepts, and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(revisions, "PATIENCE", 0.2)
+        assert commit(ID, "v2") == "v2"
 
 
 def test_weights_are_at_hand_if_they_are_of_that_commit(cache: Path, tiny: Path) -> None:

@@ -7,6 +7,7 @@ the same.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from w2sd_video.render.jobs.events import Tell
 from w2sd_video.render.jobs.job import Job
 
 NAMES = ("local", "ray")
+STOPS = signal.SIGINT, signal.SIGTERM  # what a terminal or a scheduler ends a run with
 Batches = Iterable[list[Job]]
 Check = Callable[[], None]
 

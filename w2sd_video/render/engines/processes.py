@@ -17,7 +17,7 @@ from pathlib import Path
 from w2sd_video.render.jobs.events import Tell
 from w2sd_video.render.jobs.job import Job
 
-from . import Batches, Check, Place
+from . import STOPS, Batches, Check, Place
 from .crew import DEATHS, Gone, Message, Ready, lead
 from .serving import Inbox, serve
 
@@ -25,8 +25,6 @@ log = logging.getLogger(__name__)
 
 STOP = None
 PATIENCE = 10.0  # seconds that a process has to end
-# What a terminal or a scheduler sends to all processes of a run, which decides what comes of it.
-SIGNALS = signal.SIGINT, signal.SIGTERM
 
 
 class Processes:
@@ -150,7 +148,7 @@ def _without_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*STOPS})
     try:
         yield
     finally:
@@ -165,7 +163,7 @@ def cores_each(workers: int) -> int:
 
 def _work(pipe: Connection, folder: Path, place: int, workers: int) -> None:
     """A worker process."""
-    for number in SIGNALS:
+    for number in STOPS:  # sent to all processes; the one that leads decides what comes of it
         signal.signal(number, signal.SIG_IGN)
     inbox, sending = Inbox(), threading.Lock()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()

@@ -71,6 +71,14 @@ class _Weights(NamedTuple):
 
 
 def _weights(config: Config) -> Iterator[Problem]:
+    for name, lora in config.model.adapters.items():
+        # Else diffusers would look for one among the newest files, whatever the revision.
+        if not lora.weight_name and models.on_hub(lora.path):
+            yield (
+                ("model", "adapters", name),
+                f"'{lora.path}' is a hub repository; name the LoRA's file in it, for example "
+                f"weight_name: pytorch_lora_weights.safetensors",
+            )
     for place in _references(config):
         if message := models.problem(place.reference):
             yield place.key, message

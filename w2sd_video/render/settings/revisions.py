@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -34,10 +35,9 @@ def pinned(section: S) -> S:
             changed[name] = {
                 key: pinned(one) if isinstance(one, Section) else one for key, one in value.items()
             }
-    # Without a file's name diffusers looks for a LoRA among the newest ones, not the commit's.
-    if "revision" in type(section).model_fields and getattr(section, "weight_name", True):
+    if hasattr(section, "revision"):
         place = getattr(section, "id", None) or getattr(section, "path", "")
-        changed["revision"] = commit(place, getattr(section, "revision", None))
+        changed["revision"] = commit(place, section.revision)
     return section.model_copy(update=changed)
 
 
@@ -47,7 +47,7 @@ def commit(reference: str, revision: str | None = None) -> str | None:
 
     The revision as it is for what comes from no hub, and where nobody can tell.
     """
-    if not models.on_hub(reference):
+    if not models.on_hub(reference) or COMMIT.fullmatch(revision or ""):
         return revision
     ref = models.cached(reference, "refs", revision or "main")
     try:
@@ -58,27 +58,23 @@ def commit(reference: str, revision: str | None = None) -> str | None:
 
 
 def _asked(reference: str, revision: str | None, ref: Path) -> str | None:
-    """The hub's answer, which is kept in the cache; the weights are not, if only planned with."""
+    """The hub's answer, which the cache is to remember: else the next plan may have another.
+
+    Not by ``HfApi.resolve_revision``, which would wait for a silent hub forever.
+    """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import OfflineModeIsEnabled
 
-    if revision and COMMIT.fullmatch(revision):
-        return revision
     try:
         found = HfApi().model_info(reference, revision=revision, timeout=PATIENCE).sha
     except OfflineModeIsEnabled:
         return revision
     except Exception as error:  # loading will tell if it is more than a hub that can't be reached
-        log.warning(
-            "the commit of %s is not known, so its clips are known by '%s': %s",
-            reference, revision or "main", str(error).splitlines()[0],
-        )  # fmt: skip
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        known = f"its clips are known by '{revision or 'main'}'"
+        log.warning("the commit of %s is not known, so %s: %s", reference, known, why)
         return revision
-    if not found:
-        return revision
-    try:
+    with suppress(OSError):  # a cache that can't be written to
         ref.parent.mkdir(parents=True, exist_ok=True)
-        ref.write_text(found, encoding="utf-8")
-    except OSError as error:
-        log.debug("%s: %s", ref, error)
-    return found
+        ref.write_text(found or "", encoding="utf-8")
+    return found or revision

@@ -120,6 +120,13 @@ def test_what_reflections_are_held_against_costs_as_much() -> None:
         dear = ways[addition.BOTH][0].evaluations
         for label in (addition.LONG, addition.GUIDED, addition.EXTRAPOLATED):
             assert dear <= ways[label][0].evaluations < 1.05 * dear
+    for study, reflected in ((captions, "other words: reflected"), (experts, "reflected")):
+        for scale in study.FULL.guidances:
+            ways = study.ways(study.FULL, scale)
+            dear = ways[reflected][0].evaluations
+            for label in (study.LONG, study.GUIDED):
+                assert dear <= ways[label][0].evaluations < 1.05 * dear
+            assert ways[study.GUIDED][0].guidance > scale
     for ways in (captions.ways(captions.FULL, 2.5), experts.ways(experts.FULL, 1.0)):
         for label, (way, _) in ways.items():
             if way.mode == "extrapolate":

@@ -4,13 +4,16 @@ and everything at once.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from torch import Tensor
 
 from w2sd_video import Reflection, Side
 from w2sd_video.core.reflection import MODES
 
 from .. import tiny
-from .by_hand import GAP, HANDS, LTX2, REFLECTED, SD, STEPS, ByHand, same
+from .by_hand import GAP, HANDS, LTX2, REFLECTED, SD, STEPS, ByHand, Scale, same
 
 
 @pytest.fixture(scope="module", params=HANDS)
@@ -40,6 +43,29 @@ def test_every_pair_equals_the_plain_loop(mode: str, scale: float) -> None:
             assert same(got, hand.sample(strong, weak, mode)), (strong_name, weak_name)
             spent = hand.pipe.run.evaluations
             assert spent == reflection.cost(scale, STEPS), (strong_name, weak_name)
+
+
+class Lowered(SD):
+    """A callback lowers the guidance after the first step."""
+
+    def denoise(self, x: Tensor, t: Tensor, side: Side) -> tuple[Tensor, Tensor, Scale]:
+        c, u, _ = super().denoise(x, t, side)
+        return c, u, self.scale if t == self.scheduler.timesteps[0] else 2.0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_sides_follow_guidance_that_a_callback_changes(mode: str) -> None:
+    def lower(pipe: Any, step: int, t: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        pipe._guidance_scale = 2.0
+        return {}
+
+    hand = Lowered("StableDiffusionPipeline")
+    for strong in (Side(), Side(guidance_scale=3.0)):
+        weak = Side(denoiser=OTHER)
+        reflection = Reflection(strong, weak, steps=REFLECTED, mode=mode, gap=GAP)
+        got = hand.run(reflection, callback_on_step_end=lower)
+        assert same(got, hand.sample(strong, weak, mode)), strong
+        assert not same(got, hand.run(reflection)), strong
 
 
 @pytest.mark.parametrize("mode", ["exact", "implicit", "cached", "extrapolate"])

@@ -65,7 +65,8 @@ def draw(result: Result) -> Any:
             axes = part.subplots(1, len(row.panels), squeeze=False)[0]
             for i, (ax, panel) in enumerate(zip(axes, row.panels, strict=True)):
                 ax.set_title(panel.title)
-                DRAWN[panel.kind](ax, panel, i == 0)
+                first = all(other.kind != panel.kind for other in row.panels[:i])
+                DRAWN[panel.kind](ax, panel, first)
         figure.draw_without_rendering()  # texts take their fonts within this style
     return figure
 

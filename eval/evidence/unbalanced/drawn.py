@@ -9,7 +9,7 @@ from .classes import Projection, overlaps
 from .experiment import POINTS, truth_of
 from .measures import BALANCED, Measures, others
 from .pictures import KINDS, RARE
-from .settings import GAPS, SETTINGS
+from .settings import EXTRAPOLATED, REFLECTED, SETTINGS
 
 # The sets that figures 6 and 7 show, and the reversed pair.
 SHOWN: dict[str, Role] = {
@@ -79,21 +79,18 @@ def _dots(measures: Measures) -> Panel:
 
 
 def _gaps(measures: Measures) -> Panel:
-    labels = {
-        0.0: "strong",
-        **{gap: "reflected" if gap == 1.0 else f"reflected, gap {gap:g}" for gap in GAPS},
-    }
+    def line(name: str, role: Role, labels: dict[float, str]) -> Line:
+        by_gap = {0.0: "strong", **labels}
+        y = [measures.of(label, "rare") for label in by_gap.values()]
+        return Line(label=name, x=[*by_gap], y=y, role=role)
+
     return Lines(
-        title="The rare class",
+        title="The rare class, for as many evaluations",
         x="gap",
         y=f"share of {RARE}es",
         lines=[
-            Line(
-                label="exact",
-                x=[*labels],
-                y=[measures.of(label, "rare") for label in labels.values()],
-                role="reflected",
-            )
+            line("exact", "reflected", REFLECTED),
+            line("extrapolate", "baseline", EXTRAPOLATED),
         ],
         levels=[Level(label="balanced", at=BALANCED, role="ideal")],
         top=0.45,

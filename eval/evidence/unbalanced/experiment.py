@@ -86,7 +86,7 @@ def repetition(size: Size, seed: int, repeat: int) -> Repetition:
     for setting in SETTINGS:
         model, reflection = setting.make(models)
         with torch.no_grad():
-            made, evaluations = sample(model, reflection, start, setting.times * size.steps)
+            made, evaluations = sample(model, reflection, start, round(setting.times * size.steps))
         features = overlaps(made)
         known = features[:, [SHAPES.index(kind) for kind in KINDS]]
         counts = np.bincount(classes(made), minlength=NOTHING + 1)

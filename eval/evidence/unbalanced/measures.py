@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import numpy as np
@@ -40,6 +41,16 @@ class Measures:
         if by == "rare":
             return self.share(label, SHAPES.index(RARE))
         return Measured.of([off(one.shares) for one in sets])
+
+    def best(self, labels: Collection[str]) -> tuple[list[str], Measured]:
+        """The setting whose histogram is nearest, and how far off it is: in each repetition that
+        which is best on the others."""
+        off = {label: self.of(label, "off").values for label in labels}
+        chosen = [
+            min(labels, key=lambda label: sum(off[label]) - off[label][repeat])
+            for repeat in range(len(self.found))
+        ]
+        return chosen, Measured.of([off[label][i] for i, label in enumerate(chosen)])
 
     def share(self, label: str, *which: int) -> Measured:
         """Of these classes together."""

@@ -26,7 +26,7 @@ class Setting:
     label: str
     role: Role
     make: Callable[[Models], Way]
-    times: int = 1
+    times: float = 1
 
 
 def _plain(name: str) -> Callable[[Models], Way]:
@@ -50,16 +50,28 @@ def _reversed(models: Models) -> Way:
     return models["strong"], Reflection(strong=Side(denoiser=models["weak"]), weak=Side())
 
 
-GAPS = (0.5, 1.0, 1.5)
+GAPS = (0.5, 1.0, 1.5, 2.0, 3.0)
+LONGER = 1.5  # extrapolation has two evaluations a step where exact has three
+# By gap: what reflects, and extrapolation for as many evaluations.
+REFLECTED = {gap: "reflected" if gap == 1 else f"reflected, gap {gap:g}" for gap in GAPS}
+EXTRAPOLATED = {
+    gap: "extrapolate, equal evaluations" + (f", gap {gap:g}" if gap != 1 else "") for gap in GAPS
+}
 SETTINGS = (
     Setting("weak", "weak", _plain("weak")),
     Setting("strong", "strong", _plain("strong")),
     Setting("strong, three times the steps", "strong", _plain("strong"), times=3),
     Setting("extrapolate", "baseline", _pair(mode="extrapolate")),
-    Setting("reflected", "reflected", _pair()),
+    *(
+        Setting(label, "baseline", _pair(mode="extrapolate", gap=gap), times=LONGER)
+        for gap, label in EXTRAPOLATED.items()
+    ),
+    *(
+        Setting(label, "reflected" if gap == 1 else "other", _pair(gap=gap))
+        for gap, label in REFLECTED.items()
+    ),
     Setting("reflected, half of the steps", "reflected", _pair(steps=0.5)),
     Setting("implicit", "reflected", _pair(mode="implicit")),
-    *(Setting(f"reflected, gap {gap:g}", "other", _pair(gap=gap)) for gap in GAPS if gap != 1.0),
     Setting("weak = strong trained again", "other", _pair("twin")),
     Setting("reversed", "harm", _reversed),
     Setting("balanced data", "ideal", _plain("balanced")),

@@ -9,9 +9,9 @@ from w2sd_video.eval.evidence import imbalance
 from w2sd_video.eval.evidence.result import HOLDS, OPEN, REFUTED, Result
 from w2sd_video.eval.evidence.unbalanced.classes import NOTHING
 from w2sd_video.eval.evidence.unbalanced.experiment import Repetition, Sampled
-from w2sd_video.eval.evidence.unbalanced.measures import off
+from w2sd_video.eval.evidence.unbalanced.measures import Measures, off
 from w2sd_video.eval.evidence.unbalanced.pictures import KINDS, RARE
-from w2sd_video.eval.evidence.unbalanced.settings import SETTINGS
+from w2sd_video.eval.evidence.unbalanced.settings import EXTRAPOLATED, REFLECTED, SETTINGS
 
 from w2sd_video.shapes.world import SHAPES
 
@@ -52,10 +52,12 @@ def test_how_far_a_histogram_is_off() -> None:
 
 def test_claims_hold_where_the_rare_class_comes_back() -> None:
     made = result({"reflected": 0.28, "reflected, half of the steps": 0.2, "reversed": 0.01,
-                   "extrapolate": 0.25, "balanced data": 1 / 3})  # fmt: skip
+                   "extrapolate": 0.25, EXTRAPOLATED[1.0]: 0.26,
+                   "balanced data": 1 / 3})  # fmt: skip
     for text in ("The rare class", "The histogram is nearer", "So are", "More steps", "Half",
                  "The pair reversed", "A weak model trained", "Shapes stay",
-                 "It beats"):  # fmt: skip
+                 "It beats extrapolation", "It beats as many evaluations of extrapolation in",
+                 "Its shapes"):  # fmt: skip
         assert verdict(made, text) == HOLDS, text
     assert verdict(made, "The histogram is as good") == REFUTED
 
@@ -63,11 +65,29 @@ def test_claims_hold_where_the_rare_class_comes_back() -> None:
 def test_claims_are_open_where_nothing_changes_and_refuted_where_the_pair_overshoots() -> None:
     made = result({})
     for text in ("The rare class", "The histogram is nearer", "So are", "More steps", "Half",
-                 "The pair reversed", "It beats"):  # fmt: skip
+                 "The pair reversed", "It beats extrapolation"):  # fmt: skip
         assert verdict(made, text) == OPEN, text
     over = result({"reflected": 0.9})
     assert verdict(over, "The rare class") == HOLDS
     assert verdict(over, "The histogram is nearer") == REFUTED
+
+
+def test_the_best_gaps_are_chosen_on_other_repetitions() -> None:
+    """The luckiest gap of a repetition is not its best one."""
+    lucky, steady = EXTRAPOLATED[0.5], EXTRAPOLATED[3.0]
+    repetitions: list[Repetition] = [
+        {s.label: sampled({lucky: first, steady: 0.25}.get(s.label, 0.1)) for s in SETTINGS}
+        for first in (0.33, 0.1, 0.1)
+    ]
+    chosen, off = Measures(repetitions).best(EXTRAPOLATED.values())
+    assert chosen == [steady] * 3
+    assert off.mean == pytest.approx(1 / 3 - 0.25)
+
+    def at_best(rare: dict[str, float]) -> str:
+        return verdict(result(rare), "It beats as many evaluations of extrapolation also")
+
+    assert at_best({REFLECTED[2.0]: 0.3, lucky: 0.2}) == HOLDS
+    assert at_best({REFLECTED[2.0]: 0.2, lucky: 0.3}) == REFUTED
 
 
 def test_few_repetitions_of_a_gain_that_varies_are_not_enough_for_so_many_claims() -> None:

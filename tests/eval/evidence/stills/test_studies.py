@@ -59,9 +59,13 @@ def test_where_all_ways_are_alike_no_gain_is_claimed(make: Make) -> None:
 def test_captions_hold_where_reflection_gets_more_right() -> None:
     gain = {f"{words}: reflected": 0.9 for words in captions.RAW}
     result = of_captions(gain)
-    for text in ("gets more right than", "refined one with as many", "more guidance",
-                 "extrapolation", "outlines"):  # fmt: skip
+    for text in ("Reflection gets more right than", "More than the refined one with as many",
+                 "more guidance", "extrapolation", "outlines"):  # fmt: skip
         assert verdicts(result, text) == [HOLDS] * 4
+    assert verdicts(result, "of the gap gets") + verdicts(result, "of it gets") == [OPEN] * 8
+    half = of_captions({f"{words}: {captions.gap(0.5)}": 0.9 for words in captions.RAW})
+    assert verdicts(half, "Half of the gap") == [HOLDS] * 4
+    assert verdicts(half, "A quarter") == [OPEN] * 4
     assert verdicts(result, "Turned round") == [OPEN] * 4
     good = {f"{words}: turned round": 0.9 for words in captions.RAW}
     assert verdicts(of_captions(good), "Turned round") == [REFUTED] * 4
@@ -74,7 +78,8 @@ def test_conditions_are_told_apart() -> None:
     right = {"reflected": 0.9, "worst experts": 0.1}
     with_gain = outcomes(experts.ways(size, 1.0), right, "guidance 1")
     result = experts.result([with_gain, outcomes(experts.ways(size, 2.5), {})], size)
-    assert verdicts(result, "gets more right") == [HOLDS, OPEN]
+    assert verdicts(result, "Reflection with them gets more right") == [HOLDS, OPEN]
+    assert verdicts(result, "of the gap gets more right") == [OPEN, OPEN]
     assert verdicts(result, "worst experts get less") == [HOLDS, OPEN]
     rows = [claim.row for claim in result.claims if claim.text.startswith("Reflection with")]
     assert rows == [f"guidance {g}, all right: reflected − best experts" for g in ("1", "2.5")]

@@ -61,7 +61,7 @@ class Plan:
     """
 
     steps: int = 8
-    dev: int = 96
+    dev: int = 64
     test: int = 512
     grid: int = 128
     guidances: tuple[float, ...] = (1.0, 1.5, 2.5, 4.0, 6.0)

@@ -32,7 +32,8 @@ def _means(report: Report) -> Table:
         for label, one in report.found.items()
     ]
     return Table(
-        note="Means over pairs, half of them of one thing and half of two; ± 95 % by captions.",
+        note="Means over pairs, a quarter of them of one thing and the others of two; ± 95 % by "
+        "captions.",
         columns=["pairs", "evaluations", "guidance", "effective guidance", *METRICS.values()],
         rows=rows,
     )

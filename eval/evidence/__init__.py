@@ -31,6 +31,7 @@ ON_MODELS: dict[Kind, dict[str, str]] = {
         "captions": "Raw and refined captions (table 5)",
         "addition": "Weights, guidance, and both: do gains add up? (table 6)",
         "cost": "Quality against evaluations and seconds, plainly and by mode (figure 13)",
+        "settings-image": "What to recommend there, and whether it is worth it",
     },
     "video": {
         "shapes-video": "Reflection on the shapes video UNet (table 12's question)",

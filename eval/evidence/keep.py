@@ -40,11 +40,11 @@ def write_docs(result: Result, docs: Path | None = None) -> Path:
 
 
 def paged(page: str, folder: Path) -> str:
-    """The page with its summary and all its sections made anew from the JSON in ``folder``."""
+    """The page with its summary and all its sections, in order, made anew from the folder's JSON."""
     results = [load(folder, name) for name in EVIDENCES if (folder / f"{name}.json").exists()]
     page = section.between(page, "summary", section.summary(results))
     for result in results:
-        page = section.between(page, result.name, section.section(result, folder.name))
+        page = section.at_end(page, result.name, section.section(result, folder.name))
     return page
 
 

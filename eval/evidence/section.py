@@ -101,3 +101,12 @@ def between(page: str, name: str, text: str) -> str:
         return f"{page.rstrip()}\n\n{begin}{text}{end}"
     head, _, rest = page.partition(begin)
     return head + begin + text + end + rest.partition(end)[2]
+
+
+def at_end(page: str, name: str, text: str) -> str:
+    """Likewise, but moved to the page's end: put there one after the other, all are in order."""
+    begin, end = f"<!-- evidence {name}: begin -->\n", f"<!-- evidence {name}: end -->\n"
+    head, found, rest = page.partition(begin)
+    if found:
+        page = f"{head.rstrip()}\n\n{rest.partition(end)[2].lstrip()}"
+    return between(page, name, text)

@@ -20,6 +20,8 @@ FIRST = {
     DEVELOPMENT: 7_250_000,
     "cost": 7_500_000,
     "experts": 8_500_000,
+    "settings, development": 9_250_000,
+    "settings": 9_500_000,
 }
 EVERY = 10_000_000  # from one --seed to the next
 

@@ -80,4 +80,8 @@ def test_a_file_that_is_no_evidence_is_told_in_one_line(tmp_path: Path) -> None:
 def test_the_page_in_docs_is_what_its_json_says() -> None:
     page = (DOCS / "evidence.md").read_text()
     assert keep.paged(page, DOCS / "evidence") == page
+    head, begin, rest = page.partition("<!-- evidence sweep: begin -->\n")
+    without = head + rest.partition("<!-- evidence sweep: end -->\n")[2]
+    assert begin
+    assert keep.paged(without, DOCS / "evidence") == page  # in its place, and not at the end
     assert {file.stem for file in (DOCS / "evidence").glob("*.json")} <= {*EVIDENCES}

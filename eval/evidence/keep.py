@@ -40,7 +40,7 @@ def write_docs(result: Result, docs: Path | None = None) -> Path:
 
 
 def paged(page: str, folder: Path) -> str:
-    """The page with its summary and all its sections, in order, made anew from the folder's JSON."""
+    """The page, its summary and all its sections, in order, made anew from the folder's JSON."""
     results = [load(folder, name) for name in EVIDENCES if (folder / f"{name}.json").exists()]
     page = section.between(page, "summary", section.summary(results))
     for result in results:

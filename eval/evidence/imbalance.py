@@ -11,7 +11,7 @@ from scipy.stats import ttest_1samp
 from w2sd_video.shapes.world import SHAPES
 
 from . import corrected
-from .measured import Measured
+from .measured import Measured, listed
 from .result import Claim, Hypothesis, Result, Table
 from .unbalanced.drawn import figure
 from .unbalanced.experiment import Repetition, Size, repetitions
@@ -65,8 +65,10 @@ def claims(measures: Measures) -> list[Claim]:
 
 
 def _at_best(measures: Measures) -> Claim:
-    _, reflected = measures.best(REFLECTED.values())
-    _, extrapolated = measures.best(EXTRAPOLATED.values())
+    reflected, extrapolated = (
+        measures.of_each(measures.best(by_gap.values()), "off")
+        for by_gap in (REFLECTED, EXTRAPOLATED)
+    )
     difference = reflected.minus(extrapolated)
     row = f"{MEASURES['off']}, best gap: {AT_BEST.a} − {AT_BEST.b}"
     return AT_BEST.claim(row, difference, lambda bound: _p(difference.values, bound))
@@ -147,7 +149,7 @@ def _remarks(measures: Measures) -> list[str]:
     return [
         f"From the nearest to the balanced histogram: {told}.",
         "For as many evaluations and at the best of the gaps "
-        f"{', '.join(f'{gap:g}' for gap in GAPS)}: {_told_best('reflected', REFLECTED, measures)}; "
+        f"{listed(GAPS)}: {_told_best('reflected', REFLECTED, measures)}; "
         f"{_told_best('extrapolate', EXTRAPOLATED, measures)}.",
         f"Of the samples, {RARE}es are {measures.of('weak', 'rare')} with the weak model, whose "
         f"data had {SHARES['weak']:.2f}, {measures.of('strong', 'rare')} with the strong one "
@@ -156,10 +158,8 @@ def _remarks(measures: Measures) -> list[str]:
     ]
 
 
-def _told_best(name: str, labels: dict[float, str], measures: Measures) -> str:
-    chosen, off = measures.best(labels.values())
-    gaps = [f"{gap:g}" for label in chosen for gap in labels if labels[gap] == label]
-    cleanness = Measured.of(
-        [measures.of(label, "outlines").values[i] for i, label in enumerate(chosen)]
-    )
-    return f"{name} {off} off (gap {', '.join(dict.fromkeys(gaps))}), outlines {cleanness}"
+def _told_best(name: str, by_gap: dict[float, str], measures: Measures) -> str:
+    chosen = measures.best(by_gap.values())
+    off, outlines = (measures.of_each(chosen, by) for by in ("off", "outlines"))
+    gaps = listed(gap for gap, label in by_gap.items() if label in chosen)
+    return f"{name} {off} off (gap {gaps}), outlines {outlines}"

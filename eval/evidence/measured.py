@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -53,3 +53,8 @@ def signed(text: str) -> str:
 def p_told(p: float) -> str:
     """``p .012``."""
     return "p < .001" if p < 0.001 else f"p {p:.3f}".replace(" 0.", " .")
+
+
+def listed(values: Iterable[float]) -> str:
+    """``0.5, 1, 2``."""
+    return ", ".join(f"{value:g}" for value in values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 import numpy as np
@@ -42,15 +42,17 @@ class Measures:
             return self.share(label, SHAPES.index(RARE))
         return Measured.of([off(one.shares) for one in sets])
 
-    def best(self, labels: Collection[str]) -> tuple[list[str], Measured]:
-        """The setting whose histogram is nearest, and how far off it is: in each repetition that
-        which is best on the others."""
+    def best(self, labels: Collection[str]) -> list[str]:
+        """For each repetition the setting whose histogram is nearest on the others."""
         off = {label: self.of(label, "off").values for label in labels}
-        chosen = [
+        return [
             min(labels, key=lambda label: sum(off[label]) - off[label][repeat])
             for repeat in range(len(self.found))
         ]
-        return chosen, Measured.of([off[label][i] for i, label in enumerate(chosen)])
+
+    def of_each(self, labels: Sequence[str], by: Measure) -> Measured:
+        """Of one setting for each repetition."""
+        return Measured.of([self.of(label, by).values[i] for i, label in enumerate(labels)])
 
     def share(self, label: str, *which: int) -> Measured:
         """Of these classes together."""

@@ -13,7 +13,7 @@ from w2sd_video.shapes import Kind
 
 from .. import corrected
 from ..embedded.rendering import Wanted
-from ..measured import Measured
+from ..measured import Measured, listed
 from ..panels import Dot, Dots, Row
 from ..result import HOLDS, Claim, Hypothesis, Result, Table
 from . import plan as planned
@@ -188,8 +188,8 @@ def _about(search: Search, strong: float, known: int) -> str:
     plan = search.plan
     return (
         f"For each kind of difference, {plan.dev} development pairs choose guidance, share of the "
-        f"steps ({_listed(plan.shares)}), mode ({', '.join(search.modes)}) and gap "
-        f"({_listed(search.gaps)}), one after the other. What counts is how "
+        f"steps ({listed(plan.shares)}), mode ({', '.join(search.modes)}) and gap "
+        f"({listed(search.gaps)}), one after the other. What counts is how "
         "many more clips are all right than with strong alone at as many evaluations and at its "
         f"best guidance, {strong:g}. What is furthest ahead ({search.judged} of "
         f"{len(search.partners)} kinds) is judged once, on "
@@ -199,10 +199,6 @@ def _about(search: Search, strong: float, known: int) -> str:
         "the strong model itself, whose frames do not see each other. Schedules of the gap were "
         "not tried: a reflection has one gap."
     )
-
-
-def _listed(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
 
 
 def _say(search: Search, rendering: Videos) -> None:

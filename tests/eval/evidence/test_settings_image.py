@@ -1,4 +1,4 @@
-"""The search for the best settings of stills: what is best is found, and judged on other pairs."""
+"""The best settings of stills are found, and judged once on other pairs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from w2sd_video.eval.evidence import settings_image as study
 from w2sd_video.eval.evidence.embedded.store import Pair
 from w2sd_video.eval.evidence.result import HOLDS, OPEN, Result
+from w2sd_video.eval.evidence.stills import search
 from w2sd_video.eval.evidence.stills.outcomes import Ways
 from w2sd_video.eval.evidence.stills.ways import Way
 
@@ -39,7 +40,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Ways, list[Pair]]]:
         calls.append((ways, pairs))
         return [outcomes(ways, {label: worth(way) for label, (way, _) in ways.items()}, "judged")]
 
-    monkeypatch.setattr(study, "sampled", sampled)
+    for module in (search, study):
+        monkeypatch.setattr(module, "sampled", sampled)
     return calls
 
 
@@ -73,7 +75,18 @@ def test_all_that_is_compared_takes_as_many_evaluations(
     study.run(0, quick=False)
     for ways, _ in asked:
         for way, _ in ways.values():
-            assert SIZE.evaluations <= way.evaluations < SIZE.evaluations + 6, way
+            assert 0 <= way.evaluations - SIZE.search.evaluations < 6, way
+
+
+def test_extrapolation_is_no_reflection(asked: list[tuple[Ways, list[Pair]]]) -> None:
+    study.run(0, quick=False)
+    tried = {way for ways, _ in asked for way, _ in ways.values()}
+    assert {way.mode for way in tried if way.partner} == {
+        "exact", "implicit", "cached", "extrapolate"
+    }  # fmt: skip
+    judged, _ = asked[-1]
+    assert judged[study.REFLECTED][0].mode != "extrapolate"
+    assert judged[study.EXTRAPOLATED][0].mode == "extrapolate"
 
 
 def test_where_nothing_is_better_nothing_is_recommended(

@@ -79,9 +79,10 @@ def test_the_best_gaps_are_chosen_on_other_repetitions() -> None:
         {s.label: sampled({lucky: first, steady: 0.25}.get(s.label, 0.1)) for s in SETTINGS}
         for first in (0.33, 0.1, 0.1)
     ]
-    chosen, off = Measures(repetitions).best(EXTRAPOLATED.values())
-    assert chosen == [steady] * 3
-    assert off.mean == pytest.approx(1 / 3 - 0.25)
+    measures = Measures(repetitions)
+    assert measures.best(EXTRAPOLATED.values()) == [steady] * 3
+    mixed = measures.of_each([lucky, steady, lucky], "rare").values
+    assert mixed == [pytest.approx(rare) for rare in (0.33, 0.25, 0.1)]
 
     def at_best(rare: dict[str, float]) -> str:
         return verdict(result(rare), "It beats as many evaluations of extrapolation also")

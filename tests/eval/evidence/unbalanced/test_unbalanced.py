@@ -16,7 +16,12 @@ from w2sd_video.eval.evidence.unbalanced.classes import (
 from w2sd_video.eval.evidence.unbalanced.experiment import Size, repetitions, truth_of
 from w2sd_video.eval.evidence.unbalanced.pictures import KINDS, RARE, SIDE, draw, with_rare
 from w2sd_video.eval.evidence.unbalanced.sampling import noise, sample
-from w2sd_video.eval.evidence.unbalanced.settings import MODELS, SETTINGS
+from w2sd_video.eval.evidence.unbalanced.settings import (
+    EXTRAPOLATED,
+    MODELS,
+    REFLECTED,
+    SETTINGS,
+)
 from w2sd_video.eval.evidence.unbalanced.training import Model, scheduler, train
 
 from w2sd_video.core.reflection import Reflection, Side
@@ -135,6 +140,8 @@ def test_every_setting_is_sampled_and_a_repetition_is_the_same_wherever_it_runs(
     size = Size(n=4, repeats=1, pictures=30, training=1, steps=2)
     [found], [again] = (repetitions(size, 0, 1) for _ in range(2))
     assert [*found] == [setting.label for setting in SETTINGS]
+    for dear in (REFLECTED, EXTRAPOLATED):
+        assert {found[label].evaluations for label in dear.values()} == {3 * size.steps}
     for label, one in found.items():
         assert one.shares.sum() == pytest.approx(1.0)
         assert (one.features == again[label].features).all()

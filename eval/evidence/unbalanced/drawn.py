@@ -80,7 +80,7 @@ def _dots(measures: Measures) -> Panel:
 
 def _gaps(measures: Measures) -> Panel:
     def line(name: str, role: Role, labels: dict[float, str]) -> Line:
-        by_gap = {0.0: "strong", **labels}
+        by_gap = {0.0: "strong, three times the steps", **labels}
         y = [measures.of(label, "rare") for label in by_gap.values()]
         return Line(label=name, x=[*by_gap], y=y, role=role)
 

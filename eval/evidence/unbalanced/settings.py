@@ -12,7 +12,8 @@ from .training import Model
 
 # Share of the rare shape in the training data. Balanced is a third: there are three shapes.
 SHARES = {"weak": 0.02, "strong": 0.10, "balanced": 1 / 3}
-# Of the models that are trained, all from seeds of their own; the twin has strong's data.
+# Of the models that are trained, all from seeds and pictures of their own; the twin has strong's
+# shares.
 MODELS = {**SHARES, "twin": SHARES["strong"]}
 
 Models = dict[str, Model]

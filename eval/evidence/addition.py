@@ -8,7 +8,7 @@ from typing import NamedTuple
 from . import corrected
 from .panels import Row
 from .result import HOLDS, Claim, Hypothesis, Result, Table
-from .stills.outcomes import DRAWN, METRICS, TOLD, Array, Held, Metric, Outcomes, Ways
+from .stills.outcomes import DRAWN, METRICS, TOLD, Array, Held, Metric, Outcomes, Ways, effort
 from .stills.prompts import pairs
 from .stills.study import sampled
 from .stills.ways import Partner, Way, extrapolating, plain_with
@@ -115,6 +115,7 @@ def result(made: list[Outcomes], size: Size) -> Result:
             corrected.told(claims),
             *(_not_judged(outcomes) for outcomes in made if len(_judged(outcomes)) < len(DRAWN)),
             *map(_remark, made),
+            effort(made),
         ],
     )
 

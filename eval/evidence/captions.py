@@ -8,7 +8,7 @@ from typing import NamedTuple
 from . import corrected
 from .panels import Row
 from .result import Result
-from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways
+from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways, effort
 from .stills.prompts import RAW, Words, pairs, prompt
 from .stills.study import sampled
 from .stills.ways import MORE, Partner, Way, extrapolating, plain_with
@@ -80,8 +80,10 @@ def held(words: Words) -> list[Held]:
         Held("Turned round, it does harm", f"{words}: turned round", STRONG, "below"),
         Held("Half of the gap gets more right than as many evaluations of the refined one",
              f"{words}: {gap(0.5)}", LONG),
+        Held("and more than those with more guidance", f"{words}: {gap(0.5)}", GUIDED),
         Held("A quarter of it gets more right than as many evaluations of the refined one",
              f"{words}: {gap(0.25)}", LONG),
+        Held("and than those with more guidance", f"{words}: {gap(0.25)}", GUIDED),
     ]  # fmt: skip
 
 
@@ -123,6 +125,7 @@ def result(made: list[Outcomes], size: Size, examples: str) -> Result:
         remarks=[
             corrected.told(claims),
             *(_remark(outcomes, words) for outcomes in made for words in RAW),
+            effort(made),
         ],
     )
 

@@ -10,7 +10,7 @@ from . import corrected
 from .panels import BY_MODE, Row
 from .result import Claim, Result
 from .stills.curves import Curves, panel, told
-from .stills.outcomes import DRAWN, TOLD, Held, Metric, Outcomes, Ways
+from .stills.outcomes import DRAWN, TOLD, Held, Metric, Outcomes, Ways, effort
 from .stills.prompts import DEVELOPMENT, pairs
 from .stills.study import sampled
 from .stills.ways import Partner, Way, plain_with
@@ -182,6 +182,7 @@ def result(made: list[Outcomes], dev: list[Outcomes], size: Size) -> Result:
                 for outcomes, best in zip(made, chosen, strict=True)
             ),
             *(told(outcomes, curves(outcomes, size)) for outcomes in made),
+            effort([*dev, *made]),
         ],
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from . import corrected
 from .panels import Row
 from .result import Result
-from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways
+from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways, effort
 from .stills.prompts import class_pairs
 from .stills.study import sampled
 from .stills.ways import MORE, Partner, Way, extrapolating, plain_with
@@ -90,7 +90,7 @@ def result(made: list[Outcomes], size: Size) -> Result:
         ],
         caption="What is all right and how well outlines fit, for the best experts, the worst, "
         "and reflections between them, with guidance and without",
-        remarks=[corrected.told(claims), *map(_remark, made)],
+        remarks=[corrected.told(claims), *map(_remark, made), effort(made)],
     )
 
 

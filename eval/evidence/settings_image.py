@@ -9,9 +9,18 @@ from .embedded.store import Pair
 from .measured import Measured, listed
 from .panels import Row
 from .result import HOLDS, Claim, Result, Table
-from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways
+from .stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways, effort
 from .stills.prompts import pairs
-from .stills.search import EXTRAPOLATED, PLAIN, REFLECTED, REFLECTING, Search, Searching, told
+from .stills.search import (
+    EXTRAPOLATED,
+    OUTLINED,
+    PLAIN,
+    REFLECTED,
+    REFLECTING,
+    Search,
+    Searching,
+    told,
+)
 from .stills.study import sampled
 from .stills.ways import Way
 
@@ -31,10 +40,13 @@ UNGUIDED = "plain, no guidance"
 USUAL = "exact, gap 1, all steps, plain's best guidance"
 
 # Made before anything was sampled for it; ``cost`` and ``addition``, on other pairs, were known.
+# The guidance that is best for outlines was added when the others had been judged.
 HELD = (
     Held("The best reflection gets more right than plain sampling at its best guidance, for as "
          "many evaluations", REFLECTED, PLAIN),
     Held("and better outlines", REFLECTED, PLAIN, by="iou"),
+    Held("Its outlines are better also than those of plain sampling at the guidance that is best "
+         "for them", REFLECTED, OUTLINED, by="iou"),
     Held("It gets more right than extrapolation at its best settings", REFLECTED, EXTRAPOLATED),
     Held("Extrapolation at its best settings gets more right than plain sampling at its best "
          "guidance", EXTRAPOLATED, PLAIN),
@@ -59,6 +71,7 @@ def ways(chosen: dict[str, Way], search: Search) -> Ways:
     return {
         UNGUIDED: (search.plain(1.0), "strong"),
         PLAIN: (chosen[PLAIN], "strong"),
+        OUTLINED: (chosen[OUTLINED], "strong"),
         EXTRAPOLATED: (chosen[EXTRAPOLATED], "baseline"),
         REFLECTED: (chosen[REFLECTED], "reflected"),
         USUAL: (search.reflection("exact", chosen[PLAIN].guidance), "reflected"),
@@ -72,9 +85,7 @@ def _others(dev: list[Pair], size: Size, seed: int) -> list[Pair]:
     return [pair for pair in drawn if pair[0].caption not in known][: size.pairs]
 
 
-def result(
-    judged: Outcomes, chosen: dict[str, Way], tried: dict[Way, tuple[float, float]], size: Size
-) -> Result:
+def result(judged: Outcomes, chosen: dict[str, Way], tried: Outcomes, size: Size) -> Result:
     search = size.search
     claims = corrected.corrected(judged.claims(HELD))
     return Result(
@@ -87,16 +98,23 @@ def result(
             f"{size.dev} development pairs plain sampling chose among guidances "
             f"{listed(search.alone)}; reflection among guidances {listed(search.guidances)} and "
             f"modes {', '.join(REFLECTING)}, then gaps {listed(search.gaps)}, then shares of the "
-            f"steps {listed(search.shares)}; extrapolation likewise. What was best was then judged "
-            f"once, on {judged.about_pairs}, of which the development pairs have none. {TOLD}"
+            f"steps {listed(search.shares)}; extrapolation likewise; one setting after another, "
+            f"not all at once. What was best was then judged once, on {judged.about_pairs}, of "
+            "which the development pairs have none. Plain sampling at the guidance that was best "
+            f"for outlines there was added afterwards. {TOLD}"
         ),
         claims=claims,
-        tables=[_settings(chosen, tried), judged.table()],
+        tables=[_settings(chosen), judged.table(), tried.table()],
         figure=[Row(title="", panels=[judged.dots(metric, PLAIN) for metric in DRAWN])],
         caption="What is all right and how well outlines fit for as many evaluations: plain "
         "sampling without guidance and at its best, extrapolation and reflection at their best "
         "settings, and reflection at the guidance that is best for plain sampling",
-        remarks=[corrected.told(claims), _verdict(claims[0], chosen), _runners_up(tried)],
+        remarks=[
+            corrected.told(claims),
+            _verdict(claims[0], chosen),
+            f"On the development pairs, most all right first: {tried.order(most=6)}.",
+            effort([judged, tried]),
+        ],
     )
 
 
@@ -108,19 +126,10 @@ def _verdict(primary: Claim, chosen: dict[str, Way]) -> str:
     )
 
 
-def _runners_up(tried: dict[Way, tuple[float, float]], most: int = 6) -> str:
-    best = sorted(tried, key=lambda way: tried[way], reverse=True)[:most]
-    named = "; ".join(f"{told(way)} {tried[way][0]:.3f}" for way in best)
-    return f"On the development pairs, most all right first: {named}."
-
-
-def _settings(chosen: dict[str, Way], tried: dict[Way, tuple[float, float]]) -> Table:
+def _settings(chosen: dict[str, Way]) -> Table:
     rows: list[tuple[str, list[Measured | str]]] = [
-        (name, [told(way), f"{way.evaluations}", *(f"{value:.3f}" for value in tried[way])])
-        for name, way in chosen.items()
+        (name, [told(way), f"{way.evaluations}"]) for name, way in chosen.items()
     ]
     return Table(
-        note="What the development pairs chose, and what it got there.",
-        columns=["settings", "evaluations", "all right", "outlines"],
-        rows=rows,
+        note="What the development pairs chose.", columns=["settings", "evaluations"], rows=rows
     )

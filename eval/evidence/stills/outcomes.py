@@ -43,6 +43,7 @@ class Found:
         values: by metric, a number for each pair, in their order.
         evaluations: of a still, as counted.
         seconds: of a still, where that was timed.
+        effort: seconds of one core for all stills, whenever they were sampled.
     """
 
     way: Way
@@ -50,6 +51,7 @@ class Found:
     values: dict[Metric, Array]
     evaluations: float
     seconds: float | None = None
+    effort: float = 0.0
 
     def mean(self, metric: Metric) -> Measured:
         return paired.mean(self.values[metric], self.captions)
@@ -149,3 +151,13 @@ class Outcomes:
         means = {label: self.found[label].mean("everything") for label in labels or self.found}
         best = sorted(means, key=lambda label: -means[label].mean)
         return ", ".join(f"{label} {means[label]}" for label in best[:most])
+
+
+def effort(made: Iterable[Outcomes]) -> str:
+    """What stills have cost; a run that goes on where another stopped tells its own time only."""
+    found = [one for outcomes in made for one in outcomes.found.values()]
+    once = {(one.way, *one.captions): one.effort for one in found}
+    return (
+        f"The stills took {sum(once.values()) / 60:.0f} minutes of one core, whenever they were "
+        "sampled."
+    )

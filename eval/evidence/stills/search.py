@@ -9,7 +9,7 @@ from w2sd_video.core.reflection import MODES, Mode
 
 from ..embedded.rendering import as_dear
 from ..embedded.store import Pair
-from .outcomes import DRAWN, Ways
+from .outcomes import Outcomes, Ways
 from .study import sampled
 from .ways import Partner, Way
 
@@ -18,6 +18,7 @@ PLAIN, REFLECTED, EXTRAPOLATED = (
     "reflected, best settings",
     "extrapolate, best settings",
 )
+OUTLINED = "plain, best guidance for outlines"
 REFLECTING: tuple[Mode, ...] = tuple(m for m in MODES if m not in ("extrapolate", "official"))
 
 
@@ -50,20 +51,24 @@ class Search(NamedTuple):
 class Searching:
     """Setting by setting: guidance and mode, then gap, then the share of the steps.
 
+    What is right is made as large as can be, and where that is the same, outlines.
+
     Attributes:
-        tried: what each way got all right, and its outlines; the larger, the better.
+        tried: what came of each way, by its settings.
     """
 
     def __init__(self, search: Search, pairs: list[Pair], quick: bool) -> None:
         self.search, self._pairs, self._quick = search, pairs, quick
-        self.tried: dict[Way, tuple[float, float]] = {}
+        self.tried = Outcomes("development", {}, {})
 
     def best(self) -> dict[str, Way]:
-        """Of plain sampling, reflection and extrapolation."""
+        """Of plain sampling, reflection and extrapolation, and of plain sampling the one that is
+        best in outlines."""
         search = self.search
+        plain = [search.plain(guidance) for guidance in search.alone]
         modes = {REFLECTED: REFLECTING, EXTRAPOLATED: ("extrapolate",)}
         found = self._best_of(
-            {PLAIN: [search.plain(guidance) for guidance in search.alone]}
+            {PLAIN: plain}
             | {
                 name: [search.reflection(mode, g) for mode in own for g in search.guidances]
                 for name, own in modes.items()
@@ -79,18 +84,24 @@ class Searching:
                 for name, way in found.items()
             }
         )
-        return {PLAIN: alone, **found}
+        outlined = max(plain, key=lambda way: self._worth(way)[::-1])
+        return {PLAIN: alone, OUTLINED: outlined, **found}
 
     def _best_of(self, families: dict[str, list[Way]]) -> dict[str, Way]:
-        new = {way for family in families.values() for way in family} - {*self.tried}
-        ways: Ways = {told(way): (way, "other") for way in sorted(new, key=told)}
-        [outcomes] = sampled("image", {"development": ways}, self._pairs, self._quick)
-        for one in outcomes.found.values():
-            right, outlines = (one.mean(metric).mean for metric in DRAWN)
-            self.tried[one.way] = right, outlines
-        return {
-            name: max(family, key=lambda way: self.tried[way]) for name, family in families.items()
+        ways: Ways = {
+            told(way): (way, "other")
+            for family in families.values()
+            for way in family
+            if told(way) not in self.tried.found
         }
+        [outcomes] = sampled("image", {"development": ways}, self._pairs, self._quick)
+        self.tried.found.update(outcomes.found)
+        self.tried.roles.update(outcomes.roles)
+        return {name: max(family, key=self._worth) for name, family in families.items()}
+
+    def _worth(self, way: Way) -> tuple[float, float]:
+        found = self.tried.found[told(way)]
+        return found.mean("everything").mean, found.mean("iou").mean
 
 
 def told(way: Way) -> str:

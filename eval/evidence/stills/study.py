@@ -76,4 +76,5 @@ def _found(
         values={m: np.array([row.values[m] for row in rows], dtype=np.float64) for m in METRICS},
         evaluations=float(np.mean([row.evaluations for row in rows])),
         seconds=seconds.get(way),
+        effort=sum(row.seconds for row in rows),
     )

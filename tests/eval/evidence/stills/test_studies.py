@@ -10,7 +10,7 @@ from w2sd_video.eval.evidence import addition, captions, corrected, cost, expert
 from w2sd_video.eval.evidence.measured import Measured
 from w2sd_video.eval.evidence.panels import Lines
 from w2sd_video.eval.evidence.result import HOLDS, OPEN, REFUTED, Result
-from w2sd_video.eval.evidence.stills.outcomes import Held
+from w2sd_video.eval.evidence.stills.outcomes import Held, effort
 
 from .pretend import outcomes
 
@@ -60,11 +60,14 @@ def test_captions_hold_where_reflection_gets_more_right() -> None:
     gain = {f"{words}: reflected": 0.9 for words in captions.RAW}
     result = of_captions(gain)
     for text in ("Reflection gets more right than", "More than the refined one with as many",
-                 "more guidance", "extrapolation", "outlines"):  # fmt: skip
+                 "the refined one with more guidance", "extrapolation",
+                 "outlines"):  # fmt: skip
         assert verdicts(result, text) == [HOLDS] * 4
     assert verdicts(result, "of the gap gets") + verdicts(result, "of it gets") == [OPEN] * 8
     half = of_captions({f"{words}: {captions.gap(0.5)}": 0.9 for words in captions.RAW})
     assert verdicts(half, "Half of the gap") == [HOLDS] * 4
+    assert verdicts(half, "and more than those with more guidance") == [HOLDS] * 4
+    assert verdicts(half, "and than those with more guidance") == [OPEN] * 4
     assert verdicts(half, "A quarter") == [OPEN] * 4
     assert verdicts(result, "Turned round") == [OPEN] * 4
     good = {f"{words}: turned round": 0.9 for words in captions.RAW}
@@ -204,3 +207,18 @@ def test_stills_of_one_caption_are_one_draw() -> None:
     assert less.p is not None
     assert less.p > 100 * sure.p
     assert "80 pairs with 4 captions" in replace(made, found=found).about_pairs
+
+
+def test_what_stills_took_is_counted_once_however_often_they_are_told() -> None:
+    ways = cost.ways(cost.FULL, 2.5)
+    made, other = outcomes(ways, {}), outcomes(cost.ways(cost.FULL, 1.0), {})
+    hour = {label: replace(one, effort=60.0) for label, one in made.found.items()}
+    told = effort([replace(made, found=hour), replace(made, found=hour)])
+    assert told.startswith(f"The stills took {len(ways)} minutes of one core")
+    shared = {one.way for one in other.found.values()} & {one.way for one in made.found.values()}
+    assert shared
+    both = {label: replace(one, effort=60.0) for label, one in other.found.items()}
+    dev = {label: replace(one, captions=["other"] * 80) for label, one in both.items()}
+    count = len(ways) + len(both) - len(shared) + len(both)
+    found = [replace(made, found=hour), replace(other, found=both), replace(other, found=dev)]
+    assert effort(found).startswith(f"The stills took {count} minutes")

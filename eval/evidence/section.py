@@ -90,7 +90,8 @@ def summary(results: list[Result]) -> str:
         if claim.verdict == REFUTED
     ]
     if refuted:
-        rows += ["", "Refuted:", "", *refuted]
+        folded = f"<details>\n<summary>Refuted claims: {len(refuted)}</summary>"
+        rows += ["", folded, "", *refuted, "", "</details>"]
     return "\n".join(rows) + "\n"
 
 

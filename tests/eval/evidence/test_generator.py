@@ -62,7 +62,7 @@ def test_the_page_keeps_what_stands_around_its_sections(tmp_path: Path) -> None:
         assert text.startswith("# Evidence\n\nBefore.\n")
         assert text.count("## Made up, to see") == 1
         assert "| [Made up, to see](#made-up-to-see) | 3 | 1 | 1 | 1 |\n" in text
-        assert "\nRefuted:\n\n- Made up, to see. Good is worse: good − bad is −0.190 ± " in text
+        assert "Refuted claims: 1</summary>\n\n- Made up, to see. Good is worse: good" in text
     page.write_text(text.replace("Before.", "Changed.").replace("Good is better", "?"))
     keep.write_docs(result(), tmp_path)
     assert page.read_text() == text.replace("Before.", "Changed.")

@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 LONG = -o faulthandler_timeout=3600  # what takes longer than five minutes here does not hang
 
-.PHONY: demo test nightly nightly-vbench nightly-vbench-wiring quick check evidence evidence-dit bench clean
+.PHONY: demo test nightly nightly-vbench nightly-vbench-wiring quick check evidence evidence-long bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,23 @@ nightly: $(STAMP)  ## What takes longer: rendering that is killed 200 times.
 	KILLS=200 OMP_NUM_THREADS=1 $(BIN)/pytest $(LONG) tests/render/test_killing.py
 
 nightly-vbench: $(STAMP)  ## The official VBench, about 6 GB, against our own computation.
+	$(BIN)/w2sd-video vbench setup
+	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest $(LONG) tests/eval/vbench/test_official.py
+
+nightly-vbench-wiring: $(STAMP)  ## The official VBench with random weights: the wiring only.
+	$(BIN)/w2sd-video vbench setup
+	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest $(LONG) tests/eval/vbench/test_wiring.py
+
+quick: $(STAMP)  ## The tests without the slow ones.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
+
+evidence: $(STAMP)  ## Measure what takes two hours of two cores, and write it into docs/evidence.md.
+	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence short --keep
+
+evidence-long: $(STAMP)  ## Likewise the rest of that page, which takes nights; it can be interrupted.
+	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence long --keep
+
+bench: $(STAMP)  ## The official VBench, about 6 GB, against our own computation.
 	$(BIN)/w2sd-video vbench setup
 	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest $(LONG) tests/eval/vbench/test_official.py
 

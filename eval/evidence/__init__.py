@@ -31,15 +31,15 @@ ON_MODELS: dict[Kind, dict[str, str]] = {
         "captions": "Raw and refined captions (table 5)",
         "addition": "Weights, guidance, and both: do gains add up? (table 6)",
         "cost": "Quality against evaluations and seconds, plainly and by mode (figure 13)",
-        "settings-image": "What to recommend there, and whether it is worth it",
+        "settings-image": "The best settings of the image model, and whether they are worth it",
     },
     "video": {
         "shapes-video": "Reflection on the shapes video UNet (table 12's question)",
-        "settings-video": "What to recommend there, and whether it is worth it",
+        "settings-video": "The best settings of the video UNet, and whether they are worth it",
     },
     "dit": {
         "shapes-dit": "Reflection on the shapes video transformer",
-        "settings-dit": "What to recommend there, and whether it is worth it",
+        "settings-dit": "The best settings of the video transformer, and whether they are worth it",
     },
 }
 MISSING: dict[str, Kind] = {}  # those whose model has none, and that model
@@ -48,9 +48,17 @@ for _kind, _named in ON_MODELS.items():
         EVIDENCES |= _named
     else:
         MISSING |= dict.fromkeys(_named, _kind)
-ALL = "all"
-# What takes hours by itself, and is measured only if it is named.
-APART = ("shapes-dit", "settings-dit")
+# What two cores do not do together with the others in two hours.
+LONG = (
+    "addition", "cost", "settings-image",
+    "shapes-video", "settings-video", "shapes-dit", "settings-dit",
+)  # fmt: skip
+# Names of several.
+GROUPS = {
+    "short": [name for name in EVIDENCES if name not in LONG],
+    "long": [name for name in EVIDENCES if name in LONG],
+    "all": [*EVIDENCES],
+}
 
 
 class Evidence(Protocol):
@@ -73,9 +81,7 @@ def load(name: str) -> Evidence:
 
 
 def chosen(names: list[str]) -> list[str]:
-    """Of the names asked for, those that are meant, in the page's order.
-
-    ``all`` means all but those ``APART``.
+    """Of the names asked for, groups among them, those that are meant, in the page's order.
 
     Raises:
         InputError: for a name that is not known, or whose model has no weights.
@@ -87,7 +93,9 @@ def chosen(names: list[str]) -> list[str]:
                 f"{name} needs weights of the shapes model '{kind}', and this version has none; "
                 f"w2sd-video shapes train FOLDER --model {kind} makes them"
             )
-        if name != ALL and name not in EVIDENCES:
-            near = did_you_mean(name, [*EVIDENCES, ALL, "ls"])
-            raise InputError(f"unknown evidence '{name}'{near} ({', '.join(EVIDENCES)}, {ALL})")
-    return [name for name in EVIDENCES if name in names or (ALL in names and name not in APART)]
+        if name not in GROUPS and name not in EVIDENCES:
+            known = [*EVIDENCES, *GROUPS]
+            near = did_you_mean(name, [*known, "ls"])
+            raise InputError(f"unknown evidence '{name}'{near} ({', '.join(known)})")
+    meant = {one for name in names for one in GROUPS.get(name, [name])}
+    return [name for name in EVIDENCES if name in meant]

@@ -11,7 +11,7 @@ import typer
 
 from w2sd_video.render.errors import InputError
 
-from . import EVIDENCES, chosen
+from . import EVIDENCES, LONG, chosen
 
 
 def evidence(
@@ -19,7 +19,8 @@ def evidence(
         list[str],
         typer.Argument(
             metavar="NAME...",
-            help="Which; ls lists them. all leaves out what takes hours: the transformer's.",
+            help="Which, or short, long, all; ls lists them. Of the long ones each takes an hour "
+            "or more.",
         ),
     ],
     output: Annotated[
@@ -45,7 +46,7 @@ def evidence(
     """
     if names == ["ls"]:
         for name, about in EVIDENCES.items():
-            print(f"{name:14} {about}")
+            print(f"{name:14} {'long ' if name in LONG else 'short'} {about}")
         return
     wanted = chosen(names)
     if keep and (quick or output or not plot):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from w2sd_video.eval import evidence
 from w2sd_video.eval.evidence import EVIDENCES
 
 from ...conftest import Call
@@ -27,6 +28,11 @@ def test_every_one_runs_from_nothing(name: str, call: Call, here: Path) -> None:
 def test_they_are_listed(call: Call) -> None:
     listed = call("evidence", "ls").out.splitlines()
     assert [line.split()[0] for line in listed] == [*EVIDENCES]
+    for length in ("short", "long"):
+        of_it = [line.split()[0] for line in listed if line.split()[1] == length]
+        assert of_it == evidence.chosen([length])
+    assert evidence.chosen(["long", "sweep", "short"]) == [*EVIDENCES] == evidence.chosen(["all"])
+    assert evidence.chosen(["sweep", "difference"]) == ["difference", "sweep"]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +41,7 @@ def test_they_are_listed(call: Call) -> None:
         (
             ["gausians-2d"],
             "unknown evidence 'gausians-2d', did you mean 'gaussians-2d'? "
-            f"({', '.join(EVIDENCES)}, all)",
+            f"({', '.join(EVIDENCES)}, short, long, all)",
         ),
         (["sweep", "--keep", "-o", "x"], "--keep: takes the whole size, docs/ and the plots"),
         (["sweep", "--keep", "--quick"], "--keep: takes the whole size, docs/ and the plots"),

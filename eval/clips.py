@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
+from w2sd_video.eval.compare.settings import flat, spelled
 from w2sd_video.eval.results import digest
 
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.media.video import opened
 from w2sd_video.render.record.folder import rows
 
 CLIPS = ""  # the side of clips that are neither plain nor reflected, as far as is known
@@ -28,6 +29,8 @@ class Clip:
         side: "plain" or "reflected", or nothing.
         content: SHA-256 of the file.
         fps: frames a second, as the file says.
+        settings: one spelling of what it was rendered with, but for prompt and seed; empty where
+            no ledger tells.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Clip:
     content: str
     frames: int
     fps: float
+    settings: str = ""
 
     @property
     def seconds(self) -> float:
@@ -55,7 +59,7 @@ def find(folder: Path) -> list[Clip]:
     if not folder.is_dir():
         raise InputError("no such folder", str(folder))
     found = _rendered(folder) if _has_ledger(folder) else _loose(folder)
-    clips = [_look(path.absolute(), prompt, side) for path, prompt, side in found]
+    clips = [_look(path.absolute(), *told) for path, *told in found]
     if not clips:
         raise InputError("has no MP4 to score", str(folder))
     return clips
@@ -84,23 +88,23 @@ def _has_ledger(folder: Path) -> bool:
     return bool([*folder.glob("ledger.sqlite"), *folder.glob("ledger-*.sqlite")])
 
 
-def _rendered(folder: Path) -> Iterable[tuple[Path, str | None, str]]:
+def _rendered(folder: Path) -> Iterable[tuple[Path, str | None, str, str]]:
     done: list[dict[str, Any]] = [row for row in rows(folder) if row["state"] == "done"]
     for row in sorted(done, key=lambda row: str(row["name"])):
         path = folder / "clips" / f"{row['name']}.mp4"
         if path.exists() or not path.with_suffix(".png").exists():  # of images there is none
-            yield path, row["prompt"], row["kind"]
+            yield path, row["prompt"], row["kind"], spelled(flat(row["config"]))
 
 
-def _loose(folder: Path) -> Iterable[tuple[Path, str | None, str]]:
+def _loose(folder: Path) -> Iterable[tuple[Path, str | None, str, str]]:
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() == ".mp4" and not path.name.startswith("."):
-            yield path, None, CLIPS
+            yield path, None, CLIPS, ""
 
 
-def _look(path: Path, prompt: str | None, side: str) -> Clip:
+def _look(path: Path, prompt: str | None, side: str, settings: str) -> Clip:
     try:
-        with av.open(path) as container:
+        with opened(path) as container:
             stream = container.streams.video[0]
             frames = stream.frames or sum(1 for _ in container.decode(stream))
             fps = float(stream.average_rate or 0)
@@ -112,7 +116,7 @@ def _look(path: Path, prompt: str | None, side: str) -> Clip:
         raise InputError(f"can't be read as a video: {reason}", str(path)) from None
     if not frames or not fps:
         raise InputError("has no frames, or no frame rate", str(path))
-    return Clip(path.stem, path, prompt, side, content, frames, fps)
+    return Clip(path.stem, path, prompt, side, content, frames, fps, settings)
 
 
 def _said(tags: Mapping[str, str]) -> str | None:

@@ -82,8 +82,9 @@ class Results:
         return dict(self._db.execute(query, (metric, source)))
 
     def of_metric(self, metric: str) -> dict[tuple[str, str], float]:
-        """Values by clip and source: for many sources, since ``of`` looks through all each time."""
-        query = "SELECT clip, source, value FROM scores WHERE metric = ?"
+        """Values by clip and source, the one that was asked last at the end: for many sources,
+        since ``of`` looks through all each time."""
+        query = "SELECT clip, source, value FROM scores WHERE metric = ? ORDER BY scored"
         return {(clip, source): value for clip, source, value in self._db.execute(query, (metric,))}
 
     def renew(self, metric: str, keys: Iterable[tuple[str, str]]) -> None:

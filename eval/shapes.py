@@ -104,7 +104,10 @@ def _measure(clip: Clip, scene: Scene) -> dict[str, float]:
     """By metric, without those that can't be measured on this clip."""
     from w2sd_video.shapes.score import grade, speed
 
-    frames = read_mp4(clip.path).frames
+    try:
+        frames = read_mp4(clip.path).frames
+    except (OSError, ValueError) as error:
+        raise InputError(f"can't be read as a video: {error}", str(clip.path)) from None
     try:
         found = asdict(grade(frames, scene))
         found |= {"right": found.pop("everything"), "dynamic": speed(frames)}

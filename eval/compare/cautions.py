@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..vbench.dimensions import FLICKERING
 from .columns import Column
 from .comparison import Comparison
-from .labels import as_costly, as_guided
+from .labels import as_costly, as_guided, is_weak
 from .metrics import BOUGHT_BY_STILLNESS, MOVEMENT, Metric, without_movement
 from .settings import differing, of_reflection, plain_part, told
 from .verdicts import BETTER, WORSE, counted, foremost, listed, verdicts
@@ -131,6 +131,13 @@ def _few(comparison: Comparison) -> Iterator[str]:
     draws, what = comparison.draws
     if draws < FEW and comparison.metrics:
         yield f"With {counted(draws, what)}, intervals are rough; take {FEW} or more."
+        return
+    rough = [m.title for k, m in enumerate(comparison.metrics) if 0 < comparison.draws_of(k) < FEW]
+    if rough:
+        yield (
+            f"Intervals of {listed(rough)} are rough: fewer than {FEW} {what}s have both clips"
+            " scored."
+        )
 
 
 def _other_settings(comparison: Comparison) -> Iterator[str]:
@@ -139,11 +146,14 @@ def _other_settings(comparison: Comparison) -> Iterator[str]:
     # Dynamic degree looks at eight frames a second.
     rated = {"fps"} if Metric("dynamic_degree") in comparison.metrics else set()
     reference = plain_part(comparison.reference.settings)
+    weak = [column for column in comparison.columns if _is_weak(comparison, column)]
     for column in comparison.columns:
         own = plain_part(column.settings)
+        of_weak = column in weak or comparison.reference in weak  # which has a model of its own
         keys = [
             k for k in dict.fromkeys([*reference, *own])
-            if own.get(k) != reference.get(k) and k not in usual and not k.startswith("model.")
+            if own.get(k) != reference.get(k) and k not in usual
+            and not (of_weak and k.startswith("model."))
         ]  # fmt: skip
         if keys:
             each = [f"{k} {told(own.get(k, '-'))}, not {told(reference.get(k, '-'))}" for k in keys]
@@ -151,6 +161,12 @@ def _other_settings(comparison: Comparison) -> Iterator[str]:
             yield f"{column.label} differs in more than its kind: {'; '.join(each[:SHOWN])}{more}."
         if mixed := [key for key in column.varying if of_reflection(key) or key in usual | rated]:
             yield f"{column.label}: {listed(mixed)} is not the same for all its clips."
+
+
+def _is_weak(comparison: Comparison, column: Column) -> bool:
+    """Whether a column is the weak model of one that reflects, alone."""
+    reflected = [other for other in comparison.columns if other.reflected]
+    return not column.reflected and any(is_weak(column.settings, c.settings) for c in reflected)
 
 
 def _baselines(comparison: Comparison) -> Iterator[str]:

@@ -78,7 +78,7 @@ def columns_of(folders: Sequence[Folder]) -> list[Column]:
         for i, earlier in enumerate(merged):
             if _same(earlier, column):
                 places = tuple(dict.fromkeys(earlier.folders + column.folders))
-                merged[i] = replace(earlier, clips=column.clips | earlier.clips, folders=places)
+                merged[i] = replace(earlier, clips=_joined(earlier, column), folders=places)
                 break
         else:
             merged.append(column)
@@ -90,6 +90,14 @@ def columns_of(folders: Sequence[Folder]) -> list[Column]:
             str(folders[0].path),
         )
     return found
+
+
+def _joined(a: Column, b: Column) -> dict[Key, Clip]:
+    """The clips of both; of the same clip in both, the first, or the one that has more scores."""
+    return b.clips | {
+        key: max(clip, b.clips.get(key, clip), key=lambda one: len(one.scores))
+        for key, clip in a.clips.items()
+    }
 
 
 def _columns(folder: Folder) -> Iterator[Column]:

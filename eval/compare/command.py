@@ -62,12 +62,15 @@ def write(comparison: Comparison, folder: Path, clips: int) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"can't be written to: {error.strerror}", str(folder)) from None
-    write_whole(folder / "comparison.json", _text(comparison) + "\n")
-    write_whole(folder / "comparison.csv", results_csv(comparison))
-    write_whole(folder / "clips.csv", clips_csv(comparison))
-    report = folder / "report.html"
-    write_whole(report, page(comparison, clips))
-    return report
+    texts = {  # all of them first, so that what stands there is of one comparison
+        "comparison.json": _text(comparison) + "\n",
+        "comparison.csv": results_csv(comparison),
+        "clips.csv": clips_csv(comparison),
+        "report.html": page(comparison, clips),
+    }
+    for name, text in texts.items():
+        write_whole(folder / name, text)
+    return folder / "report.html"
 
 
 def _text(comparison: Comparison) -> str:

@@ -61,6 +61,12 @@ class Comparison:
         """How many, and what one is."""
         return (len({*self.prompts}), "prompt") if self.prompts else (len(self.pairs), "pair")
 
+    def draws_of(self, metric: int) -> int:
+        """How many of them have a difference in a metric, in the column that has fewest."""
+        both = np.isfinite(self.scores[1:, :, metric] - self.scores[0, :, metric])
+        names = np.array(self.prompts or range(len(self.pairs)), dtype=object)
+        return min(len({*names[own]}) for own in both)
+
     @cached_property
     def scores(self) -> Array:
         """``(columns, pairs, metrics)``; NaN where a clip has no score."""

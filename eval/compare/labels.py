@@ -52,10 +52,11 @@ def labelled(columns: Sequence[Column], given: Mapping[Path, str]) -> list[Colum
         else _plain(column, reflected, strong)
         for column in columns
     ]
-    named = Counter(column.folders[0] for column in columns)
+    named = Counter(folder for column in columns for folder in column.folders)
     for i, column in enumerate(columns):
-        if name := given.get(column.folders[0]):
-            labels[i] = name if named[column.folders[0]] == 1 else f"{name}: {labels[i]}"
+        if folder := next((folder for folder in column.folders if folder in given), None):
+            name = given[folder]
+            labels[i] = name if named[folder] == 1 else f"{name}: {labels[i]}"
     labels = _distinct(labels, columns)
     return [replace(c, label=label) for c, label in zip(columns, labels, strict=True)]
 
@@ -74,7 +75,7 @@ def _plain(column: Column, reflected: Sequence[Column], strong: dict[str, Any]) 
     keys = differing(strong, column.settings)
     if not keys:
         return "strong"
-    if any(_is_weak(column.settings, other.settings) for other in reflected):
+    if any(is_weak(column.settings, other.settings) for other in reflected):
         return "weak"
     words = _words(keys, column.settings)
     if keys == ["num_inference_steps"] and any(as_costly(column, r) for r in reflected):
@@ -84,7 +85,7 @@ def _plain(column: Column, reflected: Sequence[Column], strong: dict[str, Any]) 
     return ", ".join(["strong", *words])
 
 
-def _is_weak(settings: dict[str, Any], reflection: dict[str, Any]) -> bool:
+def is_weak(settings: dict[str, Any], reflection: dict[str, Any]) -> bool:
     """Whether plain clips are what a reflection's weak side would make alone."""
     expected = plain_part(reflection)
     prefix, changed = "reflection.weak.", False

@@ -59,7 +59,7 @@ CLAIMS = (
     Held("More steps of strong do not do as much", "reflected", "strong, 150 steps", "below"),
     Held("Half of the steps correct less", "reflected, half of the steps", "reflected", "above"),
     Held("The pair reversed does harm", "reversed", "strong", "above"),
-    Held("With weak = strong the masses stay", "weak = strong", "strong", "within", 0.02),
+    Held("With weak = strong the masses are as far off", "weak = strong", "strong", "within", 0.02),
     Held(
         "With weak = strong the modes stay as they are",
         "weak = strong",
@@ -69,7 +69,7 @@ CLAIMS = (
         "width",
     ),
     Held(
-        "A weak model trained on the same data leaves the masses",
+        "With a weak model trained on the same data the masses are as far off",
         "weak = strong trained again",
         "strong",
         "within",

@@ -50,7 +50,8 @@ HELD = (
     Held("It gets more right than extrapolation at its best settings", REFLECTED, EXTRAPOLATED),
     Held("Extrapolation at its best settings gets more right than plain sampling at its best "
          "guidance", EXTRAPOLATED, PLAIN),
-    Held("The best reflection makes up for guidance, and more", REFLECTED, UNGUIDED),
+    Held("The best reflection gets more right than plain sampling without guidance", REFLECTED,
+         UNGUIDED),
     Held("At the guidance that is best for plain sampling, reflection at gap 1 gets more right",
          USUAL, PLAIN),
 )  # fmt: skip

@@ -83,6 +83,14 @@ def clips_a_prompt(clips: Iterable[Clip]) -> list[int]:
     return sorted({n for counts in _by_side(clips).values() for n in counts.values()})
 
 
+def mixed_sides(clips: Iterable[Clip]) -> list[str]:
+    """Sides whose clips were rendered with several settings: a run that was changed and cut off."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        found[clip.side].add(clip.settings)
+    return sorted(side for side, settings in found.items() if len(settings) > 1)
+
+
 def still_ones(clips: Iterable[Clip], static: Mapping[str, float]) -> list[Clip]:
     """What the official filter keeps for temporal_flickering: of each prompt and side the first
     five that are still, in the order of their files' names.

@@ -16,7 +16,13 @@ from w2sd_video.eval.results import Results, Score
 from w2sd_video.eval.vbench import checked, environment, process, weights
 from w2sd_video.eval.vbench.dimensions import FLICKERING, STATIC, Dimension, totals
 from w2sd_video.eval.vbench.lengths import check_lengths, too_short
-from w2sd_video.eval.vbench.membership import Mode, clips_a_prompt, members, still_ones
+from w2sd_video.eval.vbench.membership import (
+    Mode,
+    clips_a_prompt,
+    members,
+    mixed_sides,
+    still_ones,
+)
 from w2sd_video.eval.vbench.suite import entries
 
 SOURCE = f"vbench {environment.VERSION}"
@@ -158,12 +164,22 @@ class _Work:
                 f"clips of each prompt: {told}, officially {dimension.samples}; no totals"
             )
             return False
+        if mixed := mixed_sides(clips):
+            self._outcome.notes.append(
+                f"{' and '.join(mixed)} clips are not all of one setting, so the mean is of"
+                " several; no totals; render the list to its end, or into a folder of its own"
+            )
+            return False
         return dimension.name != FLICKERING or not weights.missing(STATIC, self._request.weights)
 
     def _scores(self, dimension: Dimension, clips: list[Clip]) -> dict[Clip, float | None]:
         """By clip, on the aggregate's scale, None for one that VBench leaves out; what is not known
         is scored."""
         known = self._known(dimension, clips)
+        self._results.renew(
+            dimension.name,
+            {(clip.content, self._source(dimension, clip)) for clip in clips if clip in known},
+        )
         todo = self._once(dimension, (clip for clip in clips if clip not in known))
         self._outcome.kept = sum(value is not None for value in known.values())
         if not todo:
@@ -197,6 +213,9 @@ class _Work:
         _available("dynamic_degree", importable)  # which has the filter's model
         source = self._by_weights(STATIC)
         known = self._results.of(STATIC, source)
+        self._results.renew(
+            STATIC, {(clip.content, source) for clip in clips if clip.content in known}
+        )
         todo = [*{clip.content: clip for clip in clips if clip.content not in known}.values()]
         if todo:
             result = self._run(STATIC, {"task": "static"}, todo)
@@ -229,7 +248,7 @@ class _Work:
     def _known(self, dimension: Dimension, clips: Iterable[Clip]) -> dict[Clip, float | None]:
         found = self._results.of_metric(dimension.name)
         any_weights = bool(weights.missing(dimension.name, self._request.weights))
-        if any_weights:  # nothing can be scored here, but be told what was elsewhere
+        if any_weights:  # nothing can be scored here, but be told what was elsewhere, and last
             found = {(clip, BY_WEIGHTS.sub("", source)): v for (clip, source), v in found.items()}
         known: dict[Clip, float | None] = {}
         for clip in clips:

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from w2sd_video.eval.clips import find, skipped
+from w2sd_video.eval.shapes import evaluate
+from w2sd_video.eval.vbench.membership import mixed_sides
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.media.video import write_mp4
 
 from ..conftest import Call
+from .compare.runs import REFLECTED, jobs_of, record, run
 from .noise import write_clip
 
 
@@ -76,3 +79,21 @@ def test_what_is_no_clip(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video")
     with pytest.raises(InputError, match=r"a\.mp4: can't be read as a video"):
         find(tmp_path)
+
+
+def test_a_cut_off_file_is_told_wherever_it_ends(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a red circle moving left on a white background-0.mp4")
+    whole = path.read_bytes()
+    for length in (40, 300, 600, 700, len(whole) * 6 // 10):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"-0\.mp4: can't be read as a video"):
+            evaluate(tmp_path, lambda line: None)
+
+
+def test_settings_are_those_of_the_ledger(tmp_path: Path) -> None:
+    first, second = (find(run(tmp_path / name, baseline=True)) for name in "ab")
+    assert [clip.settings for clip in first] == [clip.settings for clip in second]
+    assert len({clip.settings for clip in first}) == 2  # plain, and reflected
+    assert not mixed_sides(first)
+    record(tmp_path / "a", jobs_of(REFLECTED | {"num_inference_steps": 4}, "a"))
+    assert mixed_sides(find(tmp_path / "a")) == ["reflected"]

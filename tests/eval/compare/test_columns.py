@@ -69,6 +69,26 @@ def test_folders_of_every_baseline(tmp_path: Path) -> None:
     ]
 
 
+def test_of_the_same_clips_those_that_are_scored_count(tmp_path: Path) -> None:
+    both = run(tmp_path / "both", baseline=True)
+    plain = run(tmp_path / "plain", BASE, score=lambda job: {"aesthetic_quality": 0.5})
+    found = gather([both, plain], {plain: "scored"})
+    assert [column.label for column in found.columns] == ["scored", "reflected exact"]
+    assert found.scores[0, :, 0].tolist() == [0.5] * 3
+
+
+def test_another_model_is_told_even_behind_a_label(tmp_path: Path) -> None:
+    reflected = run(tmp_path / "reflected")
+    other = run(tmp_path / "other", BASE | {"model": "org/other"})
+    found = gather([other, reflected], {other: "strong", reflected: "reflected"})
+    [told] = [text for text in cautions(found) if "differs in more than its kind" in text]
+    assert "model.id org/model, not org/other" in told
+    weak = {"weak": {"denoiser": "org/early"}, "steps": 0.5}
+    both = run(tmp_path / "both", BASE | {"reflection": weak}, baseline=True)
+    own = run(tmp_path / "weak", BASE | {"model": "org/early"})
+    assert not [text for text in cautions(gather([both, own])) if "more than its kind" in text]
+
+
 def test_a_weak_denoiser_alone_is_weak(tmp_path: Path) -> None:
     weak = {"weak": {"denoiser": "org/early"}, "steps": 0.5}
     both = run(tmp_path / "both", BASE | {"reflection": weak}, baseline=True)

@@ -66,6 +66,18 @@ def test_few_pairs_show_nothing_however_large_the_difference(tmp_path: Path) -> 
     assert any("With 3 prompts, intervals are rough" in text for text in cautions(found))
 
 
+def test_a_metric_of_few_prompts_is_called_rough(tmp_path: Path) -> None:
+    def score(job: Job) -> dict[str, float]:
+        of_all = {"imaging_quality": 0.5, "dynamic_degree": 1.0}
+        return of_all | ({"aesthetic_quality": 0.4} if job.prompt in PROMPTS[:2] else {})
+
+    found = gather([run(tmp_path, prompts=PROMPTS, score=score, baseline=True)])
+    assert (
+        "Intervals of aesthetic quality are rough: fewer than 10 prompts have both clips scored."
+        in cautions(found)
+    )
+
+
 def test_seeds_of_one_prompt_are_no_draws_beside_other_prompts(tmp_path: Path) -> None:
     score = by_kind(aesthetic_quality=(0.1, 0.9))
 

@@ -83,6 +83,24 @@ def test_by_other_weights_clips_are_scored_again(
         assert outcome.values[""][1] == 3
 
 
+def test_what_is_asked_again_is_what_a_comparison_reads(
+    score: Evaluate, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"imaging_quality": (weights.Weight("musiq*.pth", 0, "somewhere"),)}
+    monkeypatch.setattr(weights, "WEIGHTS", weights.WEIGHTS | files)
+    named = {path.stem: path for path in clips.glob("*.mp4")}
+    sources = {}
+    for name in ("own", "other", "own", "other"):
+        place = tmp_path / name
+        place.mkdir(exist_ok=True)
+        (place / "musiq.pth").write_bytes(name.encode())
+        score("imaging_quality", weights=place)
+        read = {of["imaging_quality"].source for of in scores_of(named, clips).values()}
+        assert len(read) == 1
+        assert sources.setdefault(name, read) == read
+    assert sources["own"] != sources["other"]
+
+
 def test_a_changed_clip_is_scored_again_and_a_renamed_one_is_not(
     score: Evaluate, clips: Path, fake: Fake
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import av
 import imageio.v3 as iio
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
@@ -67,13 +70,29 @@ def write_mp4(path: Path, frames: Frames, fps: float, crf: int, tags: dict[str, 
         container.mux(stream.encode())
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """A video file to read.
+
+    Raises:
+        OSError or ValueError: if it is damaged. Of av's own errors some are neither.
+    """
+    try:
+        with av.open(path) as container:
+            yield container
+    except (OSError, ValueError):
+        raise
+    except (FFmpegError, EOFError, MemoryError) as error:
+        raise ValueError(f"is damaged: {error}") from error
+
+
 def read_mp4(path: Path) -> Video:
     """Decode a whole file.
 
     Raises:
-        OSError or ValueError: if it is damaged or has no video in it (av's errors are both).
+        OSError or ValueError: if it is damaged or has no video in it.
     """
-    with av.open(path) as container:
+    with opened(path) as container:
         frames = np.stack(list(_decoded(container, path)))
         rate = container.streams.video[0].average_rate
         return Video(frames, float(rate or 0), dict(container.metadata))
@@ -85,7 +104,7 @@ def stream_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
     Raises:
         OSError or ValueError: as ``read_mp4``.
     """
-    with av.open(path) as container:
+    with opened(path) as container:
         yield from _decoded(container, path)
 
 

@@ -47,23 +47,6 @@ evidence: $(STAMP)  ## Measure what takes two hours of two cores, and write it i
 evidence-long: $(STAMP)  ## Likewise the rest of that page, which takes nights; it can be interrupted.
 	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence long --keep
 
-bench: $(STAMP)  ## The official VBench, about 6 GB, against our own computation.
-	$(BIN)/w2sd-video vbench setup
-	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest $(LONG) tests/eval/vbench/test_official.py
-
-nightly-vbench-wiring: $(STAMP)  ## The official VBench with random weights: the wiring only.
-	$(BIN)/w2sd-video vbench setup
-	W2SD_NIGHTLY_VBENCH=1 OMP_NUM_THREADS=1 $(BIN)/pytest $(LONG) tests/eval/vbench/test_wiring.py
-
-quick: $(STAMP)  ## The tests without the slow ones.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
-
-evidence: $(STAMP)  ## Measure what docs/evidence.md says, and write it anew; see evidence-dit.
-	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence all --keep
-
-evidence-dit: $(STAMP)  ## Likewise what takes hours: studies of the video transformer.
-	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence shapes-dit settings-dit --keep
-
 bench: $(STAMP)  ## The benchmarks, one JSON line each.
 	$(BIN)/python -m benchmarks
 

@@ -37,6 +37,20 @@ def blocks(language: str) -> list[tuple[str, str]]:
     return found
 
 
+def targets() -> list[str]:
+    """What pages tell to make."""
+    found = [name for page in PAGES for name in re.findall(r"\bmake ([a-z-]+)\b", page.read_text())]
+    made = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    return sorted({*found} & {*made} | {name for name in found if "-" in name})
+
+
+@pytest.mark.parametrize("name", targets())
+def test_what_is_made_is_in_the_makefile_once(name: str) -> None:
+    done = subprocess.run(["make", "-n", name], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Nothing to be done" not in done.stdout
+
+
 def commands(page: str) -> list[str]:
     """A page's commands in order, without what runs elsewhere."""
     lines = [line for name, text in blocks("sh") if name == page for line in text.splitlines()]

@@ -123,6 +123,11 @@ BAD: Cases = {
         "ok.txt --samples 0",
         "--samples: samples: must be greater than or equal to 1, got 0",
     ),
+    "samples beyond the last seed": (
+        {},
+        f"ok.txt --seed {2**63 - 1} --samples 2",
+        f"--seed: seed: counts up to {2**63} with 'samples', and seeds must be below 2**63",
+    ),
     "samples and several seeds": (
         {},
         "ok.txt --seed 0-4 --samples 2",

@@ -81,6 +81,15 @@ def test_the_gallery_is_written_anew_when_something_has_changed(
     written("--seed", "0-1")
 
 
+def test_a_share_verifies_what_a_run_of_the_whole_has_made(
+    command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("-o", "out") == 0
+    capsys.readouterr()
+    assert command("-o", "out", "--shard", "1/1", "--verify", "2") == 0
+    assert "2 verified" in capsys.readouterr().out
+
+
 def test_finished_clips_are_verified(command, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("-o", "out", "--verify", "9", "--set", "memory.batch_size=1") == 0
     out = capsys.readouterr().out.splitlines()

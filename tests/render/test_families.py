@@ -284,6 +284,13 @@ def test_classes_by_name_and_number(here: Path) -> None:
     assert str(wrong.value) == (
         "lists/l.csv:2: class_labels: the model knows classes 0 to 999, got 1000"
     )
+    together = settings | {"memory": {"batch_size": 4}}
+    found = render(planned(together, "class_labels\n0\n1\n1000\n2\n"))
+    wrong = {r.job.source: r.error for r in found if r.error}
+    assert wrong == {
+        "lists/l.csv:4": "lists/l.csv:4: class_labels: the model knows classes 0 to 999, got 1000"
+    }
+    assert len(found) == 8
 
 
 def test_experts_of_another_folder(here: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -136,11 +137,15 @@ def test_a_lost_ledger_is_made_from_the_clips(tiny: Path, tmp_path: Path) -> Non
         file.unlink()
     clip = tmp_path / "clips" / "blue-s0.mp4"
     clip.write_bytes(clip.read_bytes()[:-20])  # and one of them is not whole
+    side = tmp_path / "clips" / f"{jobs[0].name}.json"  # and one was made with another version
+    side.write_text(json.dumps(json.loads(side.read_text()) | {"versions": {"torch": "1.0"}}))
     other = planned(tiny, ["ring"], baseline=False, fps=4)  # and one is to be another
     assert render([*jobs[:2], *other], tmp_path) == ["blue-s0", "ring-s0"]
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         after = {row["id"]: (row["id"], row["evaluations"], row["plan"]) for row in ledger.rows()}
+        versions = {row["id"]: row["versions"] for row in ledger.rows()}
     assert after[jobs[0].id] == before[0]
+    assert versions[jobs[0].id] == {"torch": "1.0"} != versions[jobs[1].id]
     assert render([*jobs[:2], *other], tmp_path) == []
 
 

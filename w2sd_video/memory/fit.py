@@ -41,7 +41,7 @@ class Fit:
         self._models: dict[str, nn.Module] = {}
         self._wish: tuple[Any, ...] = ()
         self._exactly: Callable[[], Needs]
-        self._limit = 0
+        self._limit = self._least = 0  # bytes; the least that running out may bring it down to
         self._residency: Residency | None = None
 
     def prepare(
@@ -71,6 +71,7 @@ class Fit:
             self.release()
             self._wish = wish
             self._limit = self._free() if limit is None else limit
+            self._least = self._limit // 2
         if self._apart:
             weights = weights_of(self._models)
         else:
@@ -104,7 +105,8 @@ class Fit:
         return self._models != before
 
     def leaner(self) -> Plan:
-        """After the device ran out of memory: a plan that takes clearly less.
+        """After the device ran out of memory: a plan of the call prepared last that takes clearly
+        less.
 
         Raises:
             DoesNotFitError: if there is none.
@@ -112,7 +114,8 @@ class Fit:
         assert self.plan is not None
         plan = self.plan
         self.release()
-        self._limit = self._limit * 3 // 4  # of which moved weights take what there is
+        # Moved weights take what there is of it.
+        self._limit = max(self._limit * 3 // 4, self._least)
         return self._apply(leaner(self._exactly(), plan, "auto" if self._apart else "none"))
 
     @contextmanager

@@ -157,7 +157,7 @@ class _Drain:
 
         worker = (self._engine if isinstance(self._engine, Here) else Here()).worker
         again = worker, lambda step: check()
-        for seen in verify(jobs, count, self._folder, self._ledger, *again):
+        for seen in verify(jobs, count, self._folder, *again):
             self._outcome.verified += seen.ok
             self._outcome.different += not seen.ok
             self._report.check(seen)

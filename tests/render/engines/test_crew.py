@@ -242,6 +242,24 @@ def test_a_worker_that_was_left_out_is_not_all_that_is_left(jobs: list[Job]) -> 
     assert outcome(told) == {"b": True, "a": True}
 
 
+def test_one_who_fails_with_a_refused_clip_settles_nothing(
+    jobs: list[Job], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first to refuse it gets others again."""
+
+    def does(worker: int, batch: list[Job]) -> list[Message]:
+        if batch[0].prompt != "a":
+            return made(batch)
+        if worker == 1:
+            return refused(batch)
+        return [Started(batch), Result(batch[0], error="ValueError: no"), Ready()]
+
+    crew = Several(2, does)
+    assert outcome(led(crew, jobs)) == {"a": False, "b": True, "p": True, "d": True, "e": True}
+    assert [worker for worker, _ in crew.took].count(1) > 1
+    assert "left out" not in caplog.text
+
+
 def test_one_who_dies_with_a_refused_clip_settles_nothing(jobs: list[Job]) -> None:
     """The first to refuse it has another turn, and is right."""
 

@@ -46,6 +46,15 @@ def test_published_files_say_what_they_are(folder: Path) -> None:
     assert is_whole(folder, job())
 
 
+def test_nothing_of_the_clip_that_had_the_name_stays(folder: Path) -> None:
+    publish(folder, job(), FRAMES, {}, {})
+    path = publish(folder, job(guidance_scale=5.0, output={"formats": ["webp"]}), FRAMES, {}, {})
+    assert sorted(p.suffix for p in path.parent.iterdir()) == [".json", ".mp4", ".webp"]
+    image = job(model={"id": "org/model", "pipeline": "FluxPipeline"}, output={})
+    publish(folder, image, FRAMES[:1], {}, {})
+    assert sorted(p.suffix for p in path.parent.iterdir()) == [".json", ".png"]
+
+
 # How an encoder may be wrong, and what is said of it.
 WRONG: dict[str, Callable[[video.Frames, float], tuple[video.Frames, float]]] = {
     r"reads back as (3, 16, 16, 3), not (4, 16, 16, 3)": lambda frames, fps: (frames[1:], fps),

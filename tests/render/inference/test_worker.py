@@ -12,12 +12,14 @@ import torch
 from diffusers import AsymmetricAutoencoderKL
 from w2sd_video.pipelines.catalog import MODULES
 
-from w2sd_video.memory.plan import DoesNotFitError
+from w2sd_video.memory.fit import Fit
+from w2sd_video.memory.plan import DoesNotFitError, Plan
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.inference import worker
 from w2sd_video.render.inference.worker import Worker
 from w2sd_video.render.jobs.batches import batches
 from w2sd_video.render.jobs.events import Step
+from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.settings import kinds
 
 from ... import tiny
@@ -96,6 +98,43 @@ def test_out_of_memory_is_tried_once_more_with_less(
         work.render(batch, lambda step: None)
     left.clear()
     work.render(batch, lambda step: None)  # there is room again
+
+
+def test_what_ran_out_of_memory_is_what_a_leaner_plan_is_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not another kind of clip that was rendered since."""
+    pipe = tiny.FAMILIES["AnimateDiffPipeline"].make()
+    forward, left = pipe.unet.forward, []
+    prepared: list[list[str]] = []
+
+    def failing(*args: Any, **kwargs: Any) -> Any:
+        if left:
+            raise left.pop()
+        return forward(*args, **kwargs)
+
+    def leaner(fit: Fit) -> Plan:
+        assert fit.plan is not None
+        return fit.plan
+
+    pipe.unet.forward = failing
+    monkeypatch.setattr(worker, "load_pipeline", lambda model: pipe)
+    settings = families.settings("AnimateDiffPipeline", tmp_path)
+    work, jobs = Worker(), families.jobs("AnimateDiffPipeline", settings)
+    plain, reflected = sorted(jobs[:2], key=lambda job: job.kind)
+    arguments = worker.calls.arguments
+
+    def seen(pipe: Any, batch: list[Job]) -> dict[str, Any]:
+        prepared.append([job.name for job in batch])
+        return arguments(pipe, batch)
+
+    for job in (reflected, plain):
+        work.render([job], lambda step: None)
+    monkeypatch.setattr(worker.calls, "arguments", seen)
+    monkeypatch.setattr(Fit, "leaner", leaner)
+    left.append(torch.OutOfMemoryError("no room"))
+    work.render([reflected], lambda step: None)
+    assert prepared == [[reflected.name]] * 3  # tried, planned for, tried again
 
 
 def test_a_vae_decodes_as_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

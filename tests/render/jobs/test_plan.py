@@ -28,6 +28,18 @@ def test_a_sweep_shares_its_plain_twin() -> None:
     assert len({job.name for job in jobs}) == 4
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_rows_with_names_share_it_too(turn: int) -> None:
+    rows = [
+        {"name": "half", "reflection": {"gap": 0.5}},
+        {"name": "full"},
+        {"reflection": {"gap": 2.0}},
+    ][::turn]
+    jobs = planned(*rows, baseline=True).jobs
+    assert {"half", "full"} < {job.name for job in jobs}
+    assert [job.name for job in jobs if job.kind == "plain"] == [jobs[1].name]
+
+
 def test_repeated_rows_are_rendered_once_and_said() -> None:
     found = planned({}, {"seed": 1}, {}, {})
     assert len(found.jobs) == 2

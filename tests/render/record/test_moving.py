@@ -114,15 +114,27 @@ def test_previews_that_are_no_longer_asked_for_go_along(tmp_path: Path) -> None:
     check(many, tmp_path)
 
 
-def test_what_stands_in_the_place_goes(tmp_path: Path) -> None:
-    """A clip of an earlier list, previews and all, as if another were rendered there."""
-    with_gif = {"output": {"formats": ["gif"]}}
-    fill(planned({"name": "b", "seed": 7}, **with_gif), tmp_path)
+def test_what_stands_in_the_place_takes_the_name_that_gets_free(tmp_path: Path) -> None:
+    """A clip of an earlier list, previews and all."""
+    earlier = planned({"name": "b", "seed": 7}, output={"formats": ["gif"]})
+    fill(earlier, tmp_path)
     fill(planned({"name": "a"}), tmp_path)
     found = fill(planned({"name": "b"}), tmp_path)
     assert (found.jobs, found.moved) == ([], 2)
-    check(planned({"name": "b"}), tmp_path)
-    assert not list((tmp_path / "clips").glob("*.gif"))
+    check(planned({"name": "b"}), tmp_path, more=2)
+    assert {path.stem for path in (tmp_path / "clips").glob("*.gif")} == {"a", "a.plain"}
+    again = fill(earlier, tmp_path)
+    assert (again.jobs, again.moved) == ([], 2)
+    check(earlier, tmp_path, more=2)
+
+
+def test_one_value_of_a_sweep_after_the_other(tmp_path: Path) -> None:
+    """None is rendered twice, and none gets lost."""
+    fill(planned("a", sweep=(3.0, 5.0)), tmp_path)
+    for value in (3.0, 5.0, 3.0):
+        one = planned("a", guidance_scale=value)
+        assert fill(one, tmp_path).jobs == []
+        check(one, tmp_path, more=2)
 
 
 def test_a_damaged_clip_is_rendered_at_its_new_name(tmp_path: Path) -> None:

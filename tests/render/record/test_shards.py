@@ -59,6 +59,22 @@ def test_shares_are_taken_in(tmp_path: Path) -> None:
     assert len(rows(tmp_path)) == 12
 
 
+def test_a_failure_of_a_share_is_taken_in_beside_a_clip_of_its_name(tmp_path: Path) -> None:
+    before, after = jobs(1), jobs(1, num_inference_steps=9)
+    with open_folder(tmp_path) as ledger:
+        ledger.add(before)
+        for job in before:
+            ledger.ended(Result(job, publish(job, tmp_path)))
+    with open_folder(tmp_path, Shard(1, 1)) as ledger:
+        ledger.add(after)
+        for job in after:
+            ledger.ended(Result(job, error="ValueError: no"))
+    with open_folder(tmp_path) as ledger:
+        found = standing(after, tmp_path, ledger)
+        assert (found.jobs, found.failed) == ([], 2)
+        assert {row["state"] for row in ledger.rows()} == {"done", "failed"}
+
+
 def test_the_newest_clip_of_a_name_is_the_one(tmp_path: Path) -> None:
     """A changed setting moves clips to other shares."""
     before, after = jobs(20), jobs(20, fps=4)

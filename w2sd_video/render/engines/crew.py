@@ -187,12 +187,15 @@ class _Leader:
                 self._tell(message)
 
     def _ended(self, worker: int, result: Result) -> None:
-        """What became of a job; if others have refused it, it was their fault."""
+        """What became of a job; if others have refused what is rendered, it was their fault."""
         self._given[worker].pop(result.job.id, None)
         self._waiting.accepted()
         self._useless = 0
         if doubt := self._doubts.pop(result.job.id, None):
-            log.warning("a worker is left out: %s", doubt.error)
+            if result.error:
+                self._readmit(doubt)
+            else:
+                log.warning("a worker is left out: %s", doubt.error)
 
     def _refused(self, worker: int, refusal: Refused) -> None:
         if self._ending:

@@ -64,7 +64,9 @@ class Waiting:
 
     def refused(self, batch: list[Job], error: InputError) -> None:
         """A batch can't be rendered, and tried once more it could not, either."""
-        if not self._accepted:
+        if error.key in OWN and len(batch) > 1:  # a row's own, and which row's is not known
+            self.put_back([job] for job in batch)
+        elif not self._accepted:
             self._set_aside(batch, error)
         elif len(batch) > 1:  # one clip may have spoilt it for the others
             if str(error) != self._told:

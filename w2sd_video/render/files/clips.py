@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from w2sd_video.render.files import KINDS
 from w2sd_video.render.files.atomic import part_of
 from w2sd_video.render.jobs.identity import canonical
 from w2sd_video.render.jobs.job import Job
@@ -80,6 +81,9 @@ def publish(
                 video.write_preview(part, frames, fps, kind)
         for part in parts.values():
             _to_disk(part)
+        for kind in KINDS:  # of the clip that had the name before: they would pass for this one's
+            if kind not in targets:
+                (folder / "clips" / f"{job.name}.{kind}").unlink(missing_ok=True)
         for kind, part in parts.items():
             os.replace(part, targets[kind])
     return next(iter(targets.values()))

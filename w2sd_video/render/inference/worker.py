@@ -103,6 +103,7 @@ class Worker:
                 raise
             sampled = None
         if sampled is None:  # out here, nothing holds what the first try had made
+            self._make_fit(pipe, reflection, batch, again=True)  # others may have come in between
             plan = self._fit.leaner()
             log.warning("out of memory; once more with %s", plan)
             for lines in warnings:
@@ -155,13 +156,15 @@ class Worker:
             with watched(pipe, run, tell):
                 return pipe(**arguments, output_type="np"), run
 
-    def _make_fit(self, pipe: Any, reflection: Reflection | None, batch: list[Job]) -> None:
-        """See that a batch fits the memory, if none like it was here before."""
+    def _make_fit(
+        self, pipe: Any, reflection: Reflection | None, batch: list[Job], again: bool = False
+    ) -> None:
+        """See that a batch fits the memory, if none like it was here before, or ``again``."""
         config = batch[0].config
         key = batch_key(config), len(batch)
         if self._fit.plan is None:
             self._fitting.clear()
-        if key in self._fitting:
+        if key in self._fitting and not again:
             return
         own = {id(part) for part in pipe.components.values()}
         sides = [module for module in _sides(reflection) if id(module) not in own]

@@ -63,7 +63,8 @@ class Result:
     """What became of a job: ``path`` of its video or image, or ``error``.
 
     ``size`` is that of all its files, in bytes; ``published`` are size and time (nanoseconds since
-    1970) of the one at ``path``, as whoever wrote it saw them.
+    1970) of the one at ``path``, as whoever wrote it saw them. ``versions`` are those it was made
+    with, if they are not the ones here.
     """
 
     job: Job
@@ -72,6 +73,7 @@ class Result:
     size: int = 0
     published: tuple[int, int] | None = None
     cost: Cost = Cost()
+    versions: dict[str, str] | None = None
     warnings: list[str] = field(default_factory=list)
 
 

@@ -70,11 +70,13 @@ def plan(
                     raise row.error(taken, ("name",))
             if job.id not in jobs:
                 jobs[job.id] = job
+            elif job.kind == "plain" and settings.config.reflection:
+                continue  # the twin of several reflected clips has the first one's name
             elif job.name != jobs[job.id].name and own.name:
                 first = jobs[job.id]
                 same = f"'{job.name}' would repeat '{first.name}' of {first.source}"
                 raise row.error(same, ("name",))
-            elif job.kind == "reflected" or not settings.config.reflection:
+            else:
                 repeated.append(job.source)
     if repeated:
         clips = "clip is" if len(repeated) == 1 else f"{len(repeated)} clips are"

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +135,7 @@ class Ledger:
                 "plan": cost.plan,
                 "device": cost.device,
                 "guidance": cost.guidance,
-                "versions": json.dumps(versions()),
+                "versions": json.dumps(result.versions or versions()),
                 "size": size,
                 "modified": modified,
             }
@@ -153,10 +153,18 @@ class Ledger:
                 "UPDATE jobs SET size = ?, modified = ? WHERE id = ?", (*_as_it_is(path), job.id)
             )
 
-    def renamed(self, jobs: Iterable[Job]) -> None:
-        """Record that clips were moved to the names that their jobs have now."""
+    def renamed(self, jobs: Iterable[Job], aside: Mapping[str, str]) -> None:
+        """Record that clips were moved to the names that their jobs have now.
+
+        Args:
+            aside: of clips whose names these took, the new name by the job's id.
+        """
         with self._transaction():
             moved = list(jobs)
+            self._db.executemany(
+                "UPDATE jobs SET name = ?, updated = ? WHERE id = ?",
+                ((name, time.time(), job_id) for job_id, name in aside.items()),
+            )
             self._db.executemany(
                 "UPDATE jobs SET name = ?, own = ?, updated = ? WHERE id = ?",
                 ((job.name, job.own.model_dump_json(), time.time(), job.id) for job in moved),
@@ -201,7 +209,8 @@ class Ledger:
     def absorb(self, others: Iterable[Path]) -> None:
         """Take over all rows of other ledgers, and remove them.
 
-        Of a job or a name, what is done counts, then what is newest: clocks are not to be trusted.
+        Of a job, or of a name that two finished ones have, what is done counts, then what is
+        newest: clocks are not to be trusted.
         """
         files = list(others)
         rows: list[tuple[dict[str, Any], str]] = []
@@ -216,15 +225,16 @@ class Ledger:
         rows.sort(key=lambda row: (row[0]["state"] == "done", row[0]["updated"]))
         with self._transaction():
             for values, settings in rows:
+                done = values["state"] == "done"
                 known = self._db.execute(
                     "SELECT 1 FROM jobs WHERE (state = 'done', updated) > (?, ?)"
-                    " AND (id = ? OR (name = ? AND state = 'done'))",
-                    (values["state"] == "done", values["updated"], values["id"], values["name"]),
+                    " AND (id = ? OR (? AND name = ? AND state = 'done'))",
+                    (done, values["updated"], values["id"], done, values["name"]),
                 )
                 if known.fetchone():
                     continue
                 values["settings"] = settings_number(self._db, settings)
-                if values["state"] == "done":
+                if done:
                     self._replace(values["name"], values["id"])
                 columns, marks = ", ".join(values), ", ".join("?" * len(values))
                 self._db.execute(

@@ -9,34 +9,45 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from w2sd_video.render.errors import RunError
+from w2sd_video.render.files import KINDS
 from w2sd_video.render.files.atomic import part_of
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.record.ledger import Entry
 
-# Of all files that a clip may have had. The last says whose they are, so it stays to the end:
-# of a run that was killed in between, the next goes on.
-KINDS = ("mp4", "gif", "webp", "png", "json")
+
+@dataclass
+class Moved:
+    """What has another name now.
+
+    Attributes:
+        jobs: those whose clips were moved.
+        aside: of clips of no job listed, whose names these took: the new name by the job's id.
+    """
+
+    jobs: list[Job] = field(default_factory=list)
+    aside: dict[str, str] = field(default_factory=dict)
 
 
-def move(jobs: list[Job], folder: Path, entries: dict[str, Entry], share: bool) -> list[Job]:
-    """Move clips to their jobs' names, and return the jobs whose clips were moved.
+def move(jobs: list[Job], folder: Path, entries: dict[str, Entry], share: bool) -> Moved:
+    """Move clips to their jobs' names.
 
-    A clip of no job listed is replaced, as it would be by rendering; but a share, which knows only
-    its own jobs, leaves it, and its own clip is to be rendered.
+    A clip of no job listed that has such a name takes the one that gets free; but a share, which
+    knows only its own jobs, leaves it where it is, and its own clip is to be rendered.
 
     Raises:
         RunError: if the folder does not allow it.
     """
     clips = folder / "clips"
     moves = to_move(jobs, folder, entries)
-    moved: list[Job] = []
+    moved = Moved()
     try:
         for start in list(moves):
             if start in moves:
-                moved += _move_chain(clips, start, moves, share)
+                _move_chain(clips, start, moves, share, moved)
     except OSError as error:
         raise RunError(f"{clips}: {error.strerror}; clips can't be moved to new names") from None
     return moved
@@ -54,35 +65,41 @@ def to_move(jobs: list[Job], folder: Path, entries: dict[str, Entry]) -> dict[st
     return moves
 
 
-def _move_chain(clips: Path, start: str, moves: dict[str, Job], share: bool) -> list[Job]:
+def _move_chain(clips: Path, start: str, moves: dict[str, Job], share: bool, moved: Moved) -> None:
     """Move a clip, after the one that is in its place, after the one that is in that one's."""
     chain = [start]
     while (end := moves[chain[-1]].name) in moves and end != start:
         chain.append(end)
     sources = {name: _files(clips, name) for name in chain}
+    other = _owner(clips, end)
     if end == start:  # they go round in a circle
-        aside = {kind: part_of(path) for kind, path in sources[start].items()}
-        _put(sources[start], aside)
-        sources[start] = aside
-    elif _owner(clips, end) not in (None, moves[chain[-1]].id):
+        sources[start] = _put_aside(sources[start])
+    elif other is not None and other != moves[chain[-1]].id:
         if share:
             for name in chain:
                 del moves[name]
-            return []
-        for path in _files(clips, end).values():
-            path.unlink(missing_ok=True)
-    jobs = [moves.pop(name) for name in reversed(chain)]
-    for name, job in zip(reversed(chain), jobs, strict=True):
+            return
+        moved.aside[other] = start
+    in_the_way = _put_aside(_files(clips, end)) if other in moved.aside else {}
+    for name in reversed(chain):
+        job = moves.pop(name)
         _put(sources[name], _files(clips, job.name))
-    return jobs
+        moved.jobs.append(job)
+    _put(in_the_way, _files(clips, start))
 
 
 def _files(clips: Path, name: str) -> dict[str, Path]:
     return {kind: clips / f"{name}.{kind}" for kind in KINDS}
 
 
+def _put_aside(source: dict[str, Path]) -> dict[str, Path]:
+    aside = {kind: part_of(path) for kind, path in source.items()}
+    _put(source, aside)
+    return aside
+
+
 def _put(source: dict[str, Path], target: dict[str, Path]) -> None:
-    for kind in KINDS:
+    for kind in source:  # what says whose they are at last: after a killed run, the next goes on
         with suppress(FileNotFoundError):
             os.replace(source[kind], target[kind])
 

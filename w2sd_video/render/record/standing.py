@@ -51,10 +51,11 @@ def standing(jobs: list[Job], folder: Path, ledger: Ledger, retry_failed: bool =
     if share and whole.is_file():
         with Ledger(whole, read_only=True) as before:
             entries = before.entries() | entries
-    if moved := move(jobs, folder, entries, share):
-        ledger.renamed(moved)
+    moved = move(jobs, folder, entries, share)
+    if moved.jobs:
+        ledger.renamed(moved.jobs, moved.aside)
         entries |= ledger.entries()
-    return replace(_sorted(jobs, folder, entries, ledger, retry_failed), moved=len(moved))
+    return replace(_sorted(jobs, folder, entries, ledger, retry_failed), moved=len(moved.jobs))
 
 
 def glance(jobs: list[Job], folder: Path, retry_failed: bool = False) -> Standing:
@@ -140,7 +141,8 @@ def _found(folder: Path, job: Job) -> Result | None:
         cost = Cost(**known)
         if not isinstance(cost.seconds, dict):
             return None
-        return Result(job, next(iter(paths.values())), size=size, cost=cost)
+        made = said["versions"] if isinstance(said.get("versions"), dict) else None
+        return Result(job, next(iter(paths.values())), size=size, cost=cost, versions=made)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -15,7 +15,7 @@ import numpy as np
 from w2sd_video.render.files.clips import files, publish
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.media import video
-from w2sd_video.render.record.ledger import Ledger
+from w2sd_video.render.record.folder import entries
 from w2sd_video.render.versions import versions
 
 if TYPE_CHECKING:
@@ -49,13 +49,12 @@ def verify(
     jobs: list[Job],
     count: int,
     folder: Path,
-    ledger: Ledger,
     worker: Worker,
     on_step: Callable[[Step], None],
 ) -> Iterator[Check]:
-    """Render so many of the finished jobs again, drawn at random."""
-    entries = ledger.entries()
-    done = [job for job in jobs if job.id in entries and entries[job.id].state == "done"]
+    """Render so many of the finished jobs again, drawn at random; whichever ledger knows them."""
+    known = entries(folder)
+    done = [job for job in jobs if job.id in known and known[job.id].state == "done"]
     for job in random.sample(done, min(count, len(done))):
         try:
             yield Check(job, _compared(job, folder, worker.render([job], on_step)[0]))

@@ -9,7 +9,7 @@ from w2sd_video.pipelines.catalog import MODULES
 from w2sd_video.render.errors import did_you_mean
 from w2sd_video.render.media import inputs
 from w2sd_video.render.settings import kinds, models
-from w2sd_video.render.settings.config import Config, Own, parse_seeds
+from w2sd_video.render.settings.config import SEED_LIMIT, Config, Own, parse_seeds
 from w2sd_video.render.settings.layers import KeyPath
 
 Problem = tuple[KeyPath, str]
@@ -46,6 +46,8 @@ def own_problems(config: Config, own: Own) -> Iterator[Problem]:
             ("samples",),
             f"counts up from one seed, but 'seed' already lists several ({own.seed})",
         )
+    elif (last := own.seeds(config.samples)[-1]) >= SEED_LIMIT:
+        yield ("seed",), f"counts up to {last} with 'samples', and seeds must be below 2**63"
     name, label = kinds.pipeline_name(config.model), own.class_labels
     if name in MODULES and name not in kinds.CLASS_CONDITIONAL and label is not None:
         yield ("class_labels",), f"means nothing to {name}, which takes a prompt"

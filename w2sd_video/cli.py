@@ -71,7 +71,11 @@ def render(
         bool, typer.Option("--baseline", help="Render each plain clip too, from the same noise.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything and say what it would cost.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Check everything and say what it would cost; may render batches to time them.",
+        ),
     ] = False,
     shard: Annotated[
         str | None,
@@ -233,7 +237,8 @@ def configs_ls() -> None:
 
     from w2sd_video.render.reporting.presets import table
 
-    Console(highlight=False).print(table())
+    width = None if sys.stdout.isatty() else 200
+    Console(highlight=False, soft_wrap=True, width=width).print(table())
 
 
 @configs_app.command("show")

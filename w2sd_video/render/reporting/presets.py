@@ -13,7 +13,7 @@ from w2sd_video.render.settings.config import Config, SideConfig
 from w2sd_video.render.settings.cost import evaluations
 from w2sd_video.render.settings.resolve import read_config, resolve
 
-TITLES = ("name", "strong / weak", "size", "steps", "mode and λ", "evaluations")
+TITLES = ("name", "strong / weak", "size", "steps", "mode, steps that reflect", "evaluations")
 LABELS = {
     "guidance_scale": "guidance",
     "controlnet_scale": "ControlNet",
@@ -26,8 +26,9 @@ def table() -> Table:
     """One row a preset; the last column has the plain and the reflected clip's evaluations."""
     found = Table(box=None, pad_edge=False, header_style="bold", highlight=False)
     for title in TITLES:
-        # Too narrow a screen folds what differs; the rest is short.
-        found.add_column(title, no_wrap=title != "strong / weak", overflow="fold")
+        # Too narrow a screen folds what differs, but not letter by letter; the rest is short.
+        folds = title == "strong / weak"
+        found.add_column(title, no_wrap=not folds, overflow="fold", min_width=24 if folds else None)
     for name in configs.names():
         found.add_row(name, *_columns(resolve([read_config(name)])))
     return found

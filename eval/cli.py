@@ -73,6 +73,12 @@ def evaluate(
         bool,
         typer.Option("--allow-pickle", help="Of images: load pickled weights, which can run code."),
     ] = False,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR2", help="Another folder to score likewise; then compare DIR with it."
+        ),
+    ] = None,
     weights: Weights = None,
     env: Environment = None,
     timeout: Annotated[
@@ -81,7 +87,12 @@ def evaluate(
             metavar="S", min=1, help="Seconds a clip may take until VBench counts as hung."
         ),
     ] = 1800.0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="One JSON object; with --baseline also DIR2's and the comparison."
+        ),
+    ] = False,
 ) -> None:
     """Score the clips or images of a folder; what has a score, and has not changed, keeps it.
 
@@ -94,14 +105,31 @@ def evaluate(
         raise InputError(f"unknown suite '{suite}'{near} ({', '.join(SUITES)})", "--suite")
     if suite != "vbench" and dimensions:
         raise InputError(f"means nothing to the suite {suite}", "--dimensions")
-    if suite == "images":
-        raise typer.Exit(_images(folder, scores, weights, reference, allow_pickle, as_json))
     of_images = {"--scores": scores, "--reference": reference, "--allow-pickle": allow_pickle}
-    if given := [option for option, value in of_images.items() if value]:
+    given = [option for option, value in of_images.items() if value]
+    if given and suite != "images":
         raise InputError(f"means nothing to the suite {suite}; use --suite images", given[0])
-    if suite == "shapes":
-        raise typer.Exit(_shapes(folder, as_json))
-    raise typer.Exit(_vbench(folder, dimensions, mode, weights, env, timeout, as_json))
+    if baseline and baseline.resolve() == folder.resolve():
+        raise InputError("is the folder itself", "--baseline")
+
+    def score(folder: Path) -> int:
+        if suite == "images":
+            return _images(folder, scores, weights, reference, allow_pickle, as_json)
+        if suite == "shapes":
+            return _shapes(folder, as_json)
+        return _vbench(folder, dimensions, mode, weights, env, timeout, as_json)
+
+    code = score(folder)
+    if baseline:
+        code = max(code, score(baseline))
+        _compare(baseline, folder, as_json)
+    raise typer.Exit(code)
+
+
+def _compare(baseline: Path, folder: Path, as_json: bool) -> None:
+    from w2sd_video.eval.compare.command import Request, compare
+
+    compare(Request([baseline, folder], output=folder / "compare", as_json=as_json))
 
 
 def _say(line: str) -> None:

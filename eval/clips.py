@@ -59,7 +59,7 @@ def find(folder: Path) -> list[Clip]:
     if not folder.is_dir():
         raise InputError("no such folder", str(folder))
     found = _rendered(folder) if _has_ledger(folder) else _loose(folder)
-    clips = [_look(path.absolute(), *told) for path, *told in found]
+    clips = [_look(path.absolute(), prompt, side, own) for path, prompt, side, own in found]
     if not clips:
         raise InputError("has no MP4 to score", str(folder))
     return clips

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.media.video import write_mp4
 from w2sd_video.shapes.world import Scene, sample_clip
 
+from ..conftest import Call
+from .compare.runs import BASE, run
 from .noise import write_clip
 
 PROMPT = "a red circle moving left on a white background"
@@ -56,3 +59,24 @@ def test_other_clips(tmp_path: Path) -> None:
     write_clip(tmp_path / f"{PROMPT}-0.mp4")
     with pytest.raises(InputError, match="is no clip of the shapes world: a clip must be"):
         evaluate(tmp_path, silent)
+
+
+def test_a_baseline_is_scored_too_and_compared(tmp_path: Path, call: Call) -> None:
+    both = [run(tmp_path / "plain", BASE, [PROMPT]), run(tmp_path / "reflected", prompts=[PROMPT])]
+    for folder in both:
+        [old] = (folder / "clips").glob("*.mp4")
+        draw(tmp_path, PROMPT, PROMPT)
+        (tmp_path / f"{PROMPT}-0.mp4").replace(old)
+    plain, reflected = map(str, both)
+    done = call("eval", reflected, "--suite", "shapes", "--baseline", plain)
+    assert done.code == 0, done.err
+    assert done.err.count("1 clips scored") == 2
+    assert done.out.splitlines()[-1] == f"{reflected}/compare/report.html"
+    assert "reflected exact" in done.out
+    again = call("eval", reflected, "--suite", "shapes", "--baseline", plain, "--json")
+    first, second, rest = again.out.split("\n", 2)
+    assert json.loads(first)["means"].keys() == {"reflected"}
+    assert json.loads(second)["means"].keys() == {"plain"}
+    assert json.loads(rest)["reference"] == "strong"
+    same = call("eval", plain, "--suite", "shapes", "--baseline", plain)
+    assert (same.code, same.err) == (2, "error: --baseline: is the folder itself\n")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from w2sd_video.eval.compare.settings import flat, spelled
 from w2sd_video.eval.results import digest
+from w2sd_video.eval.settings import flat, spelled
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.media.video import opened

@@ -17,6 +17,9 @@ from types import TracebackType
 from w2sd_video.render.errors import InputError
 
 SCHEMA_VERSION = 1
+# Before the content of a clip that VBench has left out, in place of a score: no clip has this key,
+# so that who looks for scores finds none.
+LEFT_OUT = "left out:"
 SCHEMA = """
 CREATE TABLE scores (
     -- SHA-256 of the file; "set:" and that of all of them for a set; "left out:" and that of a
@@ -97,12 +100,16 @@ class Results:
         self._db.execute("COMMIT")
 
     def latest(self) -> dict[str, dict[str, Score]]:
-        """Scores by clip and metric; of several sources the one that was asked last."""
+        """Scores by clip and metric; of several sources the one that was asked last, and none if
+        that has left the clip out."""
         found: dict[str, dict[str, Score]] = {}
         query = "SELECT clip, metric, source, value FROM scores ORDER BY scored"
         for row in self._db.execute(query):
             score = Score(*row)
-            found.setdefault(score.clip, {})[score.metric] = score
+            if score.clip.startswith(LEFT_OUT):
+                found.get(score.clip.removeprefix(LEFT_OUT), {}).pop(score.metric, None)
+            else:
+                found.setdefault(score.clip, {})[score.metric] = score
         return found
 
     def close(self) -> None:

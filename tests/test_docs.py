@@ -39,9 +39,8 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 def targets() -> list[str]:
     """What pages tell to make."""
-    found = [name for page in PAGES for name in re.findall(r"\bmake ([a-z-]+)\b", page.read_text())]
-    made = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
-    return sorted({*found} & {*made} | {name for name in found if "-" in name})
+    printed = "\n".join(text for _, text in blocks("sh")) + "".join(p.read_text() for p in PAGES)
+    return sorted({*re.findall(r"(?:^|`)make ([a-z-]+)(?=`|  +#|$)", printed, re.M)})
 
 
 @pytest.mark.parametrize("name", targets())

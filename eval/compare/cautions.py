@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from ..settings import differing, of_reflection, plain_part, told
 from ..vbench.dimensions import FLICKERING
 from .columns import Column
 from .comparison import Comparison
 from .labels import as_costly, as_guided, is_weak
 from .metrics import BOUGHT_BY_STILLNESS, MOVEMENT, Metric, without_movement
-from .settings import differing, of_reflection, plain_part, told
 from .verdicts import BETTER, WORSE, counted, foremost, listed, verdicts
 
 FEW = 10  # with fewer draws intervals are rough

@@ -12,9 +12,9 @@ from w2sd_video.render.errors import InputError
 from w2sd_video.render.record.folder import rows
 
 from ..results import Score, scores_of
+from ..settings import flat
 from ..vbench.dimensions import FLICKERING, STATIC
 from .metrics import is_metric
-from .settings import flat
 
 Key = tuple[str, int]  # prompt and seed: what pairs clips
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from w2sd_video.render.errors import InputError
 
+from ..settings import VARIES, of_reflection, shared, spelled
 from .clips import Clip, Folder, Key
-from .settings import VARIES, of_reflection, shared, spelled
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..settings import VARIES, differing, of_reflection, plain_part, told
 from .columns import Column
-from .settings import VARIES, differing, of_reflection, plain_part, told
 
 NEAR = 0.05  # so far apart, relatively, numbers of evaluations count as equal
 NEAR_GUIDANCE = 0.1  # likewise guidance scales

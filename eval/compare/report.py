@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader
 
 from w2sd_video.render.media.video import read_png, stream_frames
 
+from ..settings import told
 from . import figures, verdicts
 from .cautions import cautions
 from .choice import choose, overall
@@ -17,7 +18,6 @@ from .clips import Clip
 from .comparison import Comparison, mean_cost
 from .exports import finite
 from .metrics import decimals
-from .settings import told
 from .statistics import FLIPS, RESAMPLES
 from .wording import number, percent, places_of, probability, signed, spanned, title
 

@@ -20,7 +20,7 @@ def evidence(
         typer.Argument(
             metavar="NAME...",
             help="Which, or short, long, all; ls lists them. Of the long ones each takes an hour "
-            "or more.",
+            "of CPU time or more.",
         ),
     ],
     output: Annotated[

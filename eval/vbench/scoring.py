@@ -12,7 +12,7 @@ from pathlib import Path
 from w2sd_video.eval.clips import Clip, find
 from w2sd_video.eval.errors import EvaluationError, NotThere, Unusable
 from w2sd_video.eval.outcome import Outcome, code_of
-from w2sd_video.eval.results import Results, Score
+from w2sd_video.eval.results import LEFT_OUT, Results, Score
 from w2sd_video.eval.vbench import checked, environment, process, weights
 from w2sd_video.eval.vbench.dimensions import FLICKERING, STATIC, Dimension, totals
 from w2sd_video.eval.vbench.lengths import check_lengths, too_short
@@ -28,9 +28,6 @@ from w2sd_video.eval.vbench.suite import entries
 SOURCE = f"vbench {environment.VERSION}"
 BY_WEIGHTS = re.compile(", weights [0-9a-f]{12}")
 SILENCE = 1800.0  # seconds for one clip, or to load a model
-# Before the content of a clip that VBench has left out, in place of a score: no clip has this key,
-# so that who looks for scores finds none.
-LEFT_OUT = "left out:"
 
 Say = Callable[[str], None]
 
@@ -178,8 +175,12 @@ class _Work:
         known = self._known(dimension, clips)
         self._results.renew(
             dimension.name,
-            {(clip.content, self._source(dimension, clip)) for clip in clips if clip in known},
-        )
+            {
+                (clip.content if value is not None else LEFT_OUT + clip.content,
+                 self._source(dimension, clip))
+                for clip, value in known.items()
+            },
+        )  # fmt: skip
         todo = self._once(dimension, (clip for clip in clips if clip not in known))
         self._outcome.kept = sum(value is not None for value in known.values())
         if not todo:

@@ -33,7 +33,7 @@ def test_dry_run_tells_the_cost_and_writes_nothing(here: Path, call: Call) -> No
     outcome = call("render", *arguments)
     assert outcome.code == 0
     # 5 reflected steps of 3 x 2 and 5 plain ones of 2, against 10 plain ones; three times
-    assert "6 clips, 180 evaluations; nothing was rendered" in outcome.out
+    assert "6 clips, 180 evaluations; no clip is kept" in outcome.out
     *_, memory, fits = outcome.out.splitlines()
     assert memory.endswith("of memory a worker")
     assert fits.startswith("plan: all weights on the device, ")

@@ -139,6 +139,21 @@ def test_leaner_takes_less(pipe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         fit.leaner()
 
 
+def test_running_out_again_and_again_leaves_half(
+    pipe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a clip that fits it is not refused for what others have run into."""
+    monkeypatch.setattr(Fit, "_apart", True)
+    fit = Fit("cpu")
+    call = call_of(pipe)
+    room = 3 * fit.prepare(pipe, [], call).bytes
+    for _ in range(8):
+        first = fit.prepare(pipe, [], call, limit=room)
+        fit.leaner()
+        fit.release()
+    assert fit.prepare(pipe, [], call, limit=room) == first
+
+
 def test_clips_with_and_without_reflection_take_turns(
     pipe: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,7 +73,7 @@ def test_only_what_is_left_is_forecast(
     assert cost
     tell(plan, ASKED)
     assert capsys.readouterr().out.splitlines()[-4:] == [
-        f"4 clips, {4 * cost} evaluations; nothing was rendered",
+        f"4 clips, {4 * cost} evaluations; no clip is kept",
         "renders/l: 2 clips to render (1 interrupted, 1 new); 1 already there, skipped;"
         f" 1 failed before, left alone; {2 * cost} evaluations",
         "about 0:20, 2.0 MiB of files, 1.0 MiB of memory a worker",

@@ -55,7 +55,7 @@ def _list(plan: Plan, say: Callable[[str], None]) -> None:
         say(note)
     Console(highlight=False).print(_table(plan.jobs))
     counts = f"{len(plan.jobs)} clips, {_counted(plan.jobs)}"
-    print(f"{counts}; nothing was rendered", flush=True)
+    print(f"{counts}; no clip is kept", flush=True)
 
 
 def _list_events(plan: Plan, say: Callable[[str], None]) -> None:

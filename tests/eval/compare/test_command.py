@@ -71,6 +71,28 @@ def test_json_and_nothing_else(here: Path, call: Call) -> None:
     assert json.loads(done.out)["reference"] == "strong"
 
 
+def test_a_clip_that_ends_too_early_is_named_in_the_report(here: Path, call: Call) -> None:
+    run(here / "run", score=score, baseline=True)
+    clip = here / "run/clips/a-s0.mp4"
+    for length in (700, 300, 40):
+        clip.write_bytes(clip.read_bytes()[:length])
+        done = call("compare", "run")
+        assert done.code == 0, done.err
+        assert "can&#39;t be read" in (here / "run/compare/report.html").read_text()
+
+
+def test_what_can_not_be_drawn_leaves_what_stood_there(
+    here: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(here / "run", score=score, baseline=True)
+    assert call("compare", "run").code == 0
+    stood = {file: file.stat().st_ino for file in (here / "run/compare").iterdir()}
+    monkeypatch.setattr("w2sd_video.eval.compare.command.page", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        call("compare", "run")
+    assert {file: file.stat().st_ino for file in (here / "run/compare").iterdir()} == stood
+
+
 def test_nothing_scored_still_shows_what_it_costs(here: Path, call: Call) -> None:
     run(here / "run", baseline=True)
     done = call("compare", "run")

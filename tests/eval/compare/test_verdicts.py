@@ -9,8 +9,7 @@ import pytest
 from w2sd_video.eval.compare.cautions import cautions
 from w2sd_video.eval.compare.comparison import Comparison, gather
 from w2sd_video.eval.compare.verdicts import main_column, sentence, verdicts
-from w2sd_video.eval.results import Results, Score, digest
-from w2sd_video.eval.vbench.scoring import LEFT_OUT
+from w2sd_video.eval.results import LEFT_OUT, Results, Score, digest
 
 from w2sd_video.render.jobs.job import Job
 

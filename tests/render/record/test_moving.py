@@ -177,6 +177,38 @@ def test_killed_at_any_moment(names: str, tmp_path: Path, monkeypatch: pytest.Mo
         check(named(names), folder)
 
 
+def test_killed_while_one_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list's own clip is not rendered again; the other is there, or gone as a whole."""
+
+    def named(name: str, seed: int = 0) -> list[Job]:
+        return planned({"name": name, "seed": seed}, reflection=None)
+
+    replace, whole = os.replace, tmp_path / "whole"
+    fill(named("b", 7), whole)
+    fill(named("a"), whole)
+    for moment in range(6):
+        folder = tmp_path / str(moment)
+        shutil.copytree(whole, folder)
+        left = [moment]
+
+        def killed(source: Path, target: Path, left: list[int] = left) -> None:
+            if Path(target).parent.name == "clips":
+                left[0] -= 1
+                if left[0] < 0:
+                    raise KeyboardInterrupt
+            replace(source, target)
+
+        monkeypatch.setattr(moving.os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fill(named("b"), folder)
+        monkeypatch.setattr(moving.os, "replace", replace)
+        assert fill(named("b"), folder).jobs == []
+        assert all(is_whole(folder, job) for job in named("b"))
+        other = fill(named("other", 7), folder)
+        assert len(other.jobs) <= 1
+        check([*named("b"), *named("other", 7)], folder)
+
+
 def test_a_folder_that_does_not_allow_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(planned("a"), tmp_path)
 

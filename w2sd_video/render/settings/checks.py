@@ -41,13 +41,16 @@ def problems(config: Config) -> Iterator[Problem]:
 
 def own_problems(config: Config, own: Own) -> Iterator[Problem]:
     """What is wrong with the keys of a row's own, beside the rest of its configuration."""
-    if config.samples > 1 and len(parse_seeds(own.seed)) > 1:
-        yield (
-            ("samples",),
-            f"counts up from one seed, but 'seed' already lists several ({own.seed})",
-        )
-    elif (last := own.seeds(config.samples)[-1]) >= SEED_LIMIT:
-        yield ("seed",), f"counts up to {last} with 'samples', and seeds must be below 2**63"
+    if config.samples > 1:
+        first, *others = parse_seeds(own.seed)
+        last = first + config.samples - 1
+        if others:
+            yield (
+                ("samples",),
+                f"counts up from one seed, but 'seed' already lists several ({own.seed})",
+            )
+        elif last >= SEED_LIMIT:
+            yield ("seed",), f"counts up to {last} with 'samples', and seeds must be below 2**63"
     name, label = kinds.pipeline_name(config.model), own.class_labels
     if name in MODULES and name not in kinds.CLASS_CONDITIONAL and label is not None:
         yield ("class_labels",), f"means nothing to {name}, which takes a prompt"

@@ -7,12 +7,18 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from w2sd_video.eval.vbench import environment, process
-from w2sd_video.eval.vbench.dimensions import DIMENSIONS
+from w2sd_video.eval.vbench import environment, process, weights
+from w2sd_video.eval.vbench.dimensions import DIMENSIONS, chosen
+from w2sd_video.eval.vbench.scoring import Report, Request, evaluate
+
+from ..noise import write_clip
+from .fake_runner import value
+
+Evaluate = Callable[..., Report]
 
 FAKE = Path(__file__).with_name("fake_runner.py")
 PROMPTS = [
@@ -97,3 +103,35 @@ def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@pytest.fixture
+def weightless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runner here needs none."""
+    monkeypatch.setattr(weights, "WEIGHTS", dict.fromkeys(weights.WEIGHTS, ()))
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    folder = tmp_path / "clips"
+    for i, name in enumerate(("a dog-0", "a dog-1", "a cat-0")):
+        write_clip(folder / f"{name}.mp4", i)
+    return folder
+
+
+@pytest.fixture
+def score(clips: Path, vbench: Path, fake: Fake) -> Evaluate:
+    """Score the clips on dimensions, given by name."""
+
+    def run(*names: str, **changes: object) -> Report:
+        dimensions = chosen(names or ["temporal_flickering"], "")
+        request = Request(clips, dimensions, "custom", vbench, vbench, 20.0)
+        return evaluate(replace(request, **changes), lambda line: None)
+
+    return run
+
+
+def expected(clips: Path, name: str = "temporal_flickering", of: str = "") -> float:
+    request = {"task": "score", "dimension": name}
+    found = [float(value(request, str(path))) for path in sorted(clips.glob(f"{of}*.mp4"))]
+    return sum(found) / len(found)

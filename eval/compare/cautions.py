@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from w2sd_video.render.settings.revisions import COMMIT
+
 from ..settings import differing, of_reflection, plain_part, told
 from ..vbench.dimensions import FLICKERING
 from .columns import Column
@@ -25,6 +27,7 @@ def cautions(comparison: Comparison) -> list[str]:
         *_sources(comparison),
         *_movement(comparison),
         *_few(comparison),
+        *_weights(comparison),
         *_other_settings(comparison),
         *_baselines(comparison),
         *_logs(comparison),
@@ -138,6 +141,16 @@ def _few(comparison: Comparison) -> Iterator[str]:
             f"Intervals of {listed(rough)} are rough: fewer than {FEW} {what}s have both clips"
             " scored."
         )
+
+
+def _weights(comparison: Comparison) -> Iterator[str]:
+    """Weights may have changed between folders, which a clip in common or a commit would show."""
+    for column in comparison.columns:
+        if column.unproved and not COMMIT.fullmatch(str(column.settings.get("model.revision"))):
+            yield (
+                f"{column.label}: {listed([*map(str, column.unproved)])} has no pair in common with"
+                f" {column.folders[0]}, so whether its weights are the same is not known."
+            )
 
 
 def _other_settings(comparison: Comparison) -> Iterator[str]:

@@ -23,11 +23,14 @@ class Column:
     Attributes:
         clips: by prompt and seed.
         folders: where they are from.
+        unproved: of these, the ones that have no clip in common with those before, so that nothing
+            but settings tells that they are one column.
         label: its name in the comparison; empty until it has one.
     """
 
     clips: dict[Key, Clip]
     folders: tuple[Path, ...]
+    unproved: tuple[Path, ...] = ()
     label: str = ""
 
     @property
@@ -77,8 +80,7 @@ def columns_of(folders: Sequence[Folder]) -> list[Column]:
     for column in apart:
         for i, earlier in enumerate(merged):
             if _same(earlier, column):
-                places = tuple(dict.fromkeys(earlier.folders + column.folders))
-                merged[i] = replace(earlier, clips=_joined(earlier, column), folders=places)
+                merged[i] = _joined(earlier, column)
                 break
         else:
             merged.append(column)
@@ -92,12 +94,14 @@ def columns_of(folders: Sequence[Folder]) -> list[Column]:
     return found
 
 
-def _joined(a: Column, b: Column) -> dict[Key, Clip]:
+def _joined(a: Column, b: Column) -> Column:
     """The clips of both; of the same clip in both, the first, or the one that has more scores."""
-    return b.clips | {
+    clips = b.clips | {
         key: max(clip, b.clips.get(key, clip), key=lambda one: len(one.scores))
         for key, clip in a.clips.items()
     }
+    unproved = () if a.clips.keys() & b.clips.keys() else b.folders
+    return replace(a, clips=clips, folders=a.folders + b.folders, unproved=a.unproved + unproved)
 
 
 def _columns(folder: Folder) -> Iterator[Column]:
@@ -141,7 +145,8 @@ def _deciding(clips: Sequence[Clip]) -> list[str]:
 
 
 def _same(a: Column, b: Column) -> bool:
-    """Whether two columns are one setting: nothing differs, weights included."""
+    """Whether two columns are one setting: nothing differs, weights included, as far as there are
+    clips in common to tell."""
     if set(a.folders) & set(b.folders) or a.reflected != b.reflected or a.settings != b.settings:
         return False
     return all(a.clips[key].id == clip.id for key, clip in b.clips.items() if key in a.clips)

@@ -69,6 +69,26 @@ def test_folders_of_every_baseline(tmp_path: Path) -> None:
     ]
 
 
+def test_clips_of_folders_without_a_common_pair_may_be_of_other_weights(tmp_path: Path) -> None:
+    commit = {"id": "org/model", "revision": "c" * 40}
+
+    def told(name: str, model: Any, seeds: str) -> list[str]:
+        base = REFLECTED | {"model": model}
+        a = run(tmp_path / f"{name}a", base, [{"prompt": "a", "seed": 0}], baseline=True)
+        b = run(tmp_path / f"{name}b", base, [{"prompt": "a", "seed": seeds}], baseline=True)
+        found = gather([a, b])
+        assert len(found.columns) == 2
+        return [text for text in cautions(found) if "not known" in text and "weights" in text]
+
+    strong, reflected = told("x", "org/model", "1-2")
+    assert strong == (
+        f"strong: {tmp_path}/xb has no pair in common with {tmp_path}/xa, so whether its weights"
+        " are the same is not known."
+    )
+    assert reflected.startswith("reflected exact: ")
+    assert told("y", "org/model", "0-1") == told("z", commit, "1-2") == []
+
+
 def test_of_the_same_clips_those_that_are_scored_count(tmp_path: Path) -> None:
     both = run(tmp_path / "both", baseline=True)
     plain = run(tmp_path / "plain", BASE, score=lambda job: {"aesthetic_quality": 0.5})

@@ -55,7 +55,7 @@ def test_claims_hold_where_the_rare_class_comes_back() -> None:
                    "extrapolate": 0.25, EXTRAPOLATED[1.0]: 0.26,
                    "balanced data": 1 / 3})  # fmt: skip
     for text in ("The rare class", "The histogram is nearer", "So are", "More steps", "Half",
-                 "The pair reversed", "A weak model of other data", "Shapes stay",
+                 "The pair reversed", "With a weak model of other data", "Shapes stay",
                  "It beats extrapolation", "It beats as many evaluations of extrapolation in",
                  "Its shapes"):  # fmt: skip
         assert verdict(made, text) == HOLDS, text

@@ -11,7 +11,7 @@ from typing import Any
 
 from w2sd_video.render.errors import InputError
 
-from .panels import Cloud, Dots, Lines, Panel, Paths, Role
+from .panels import Cloud, Dots, Lines, Panel, Paths, Role, Row
 from .result import Result
 
 COLOURS: dict[Role, str] = {
@@ -25,7 +25,8 @@ COLOURS: dict[Role, str] = {
 }
 MARKERS = "os^Dvph"
 WIDTH, DPI = 12.0, 100  # inches; pixels an inch
-HEIGHTS = {"paths": 2.5, "cloud": 3.0, "lines": 3.7}
+HEIGHTS = {"paths": 2.5, "lines": 3.7}
+TITLE = 0.4  # inches above a cloud
 ROW = 0.24  # inches of one row of dots
 HEADING = 0.3
 CLEAR = {"boxstyle": "square,pad=0.1", "color": "white", "alpha": 0.8}  # behind a text
@@ -55,7 +56,7 @@ def draw(result: Result) -> Any:
             "--no-plot"
         ) from None
     rows = result.figure
-    heights = [HEADING * bool(row.title) + max(map(_height, row.panels)) for row in rows]
+    heights = [HEADING * bool(row.title) + _height(row) for row in rows]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, sum(heights)), dpi=DPI, layout="constrained")
         parts = figure.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)
@@ -67,14 +68,32 @@ def draw(result: Result) -> Any:
                 ax.set_title(panel.title)
                 first = all(other.kind != panel.kind for other in row.panels[:i])
                 DRAWN[panel.kind](ax, panel, first)
+            _share_reach([a for a, p in zip(axes, row.panels, strict=True) if p.kind == "dots"])
         figure.draw_without_rendering()  # texts take their fonts within this style
     return figure
 
 
-def _height(panel: Panel) -> float:
+def _height(row: Row) -> float:
+    return max(_needs(panel, WIDTH / len(row.panels)) for panel in row.panels)
+
+
+def _needs(panel: Panel, width: float) -> float:
+    """Inches of height."""
     if isinstance(panel, Dots):
         return 1.0 + ROW * len(panel.dots)
+    if isinstance(panel, Cloud):  # whose axes have one scale
+        left, right, bottom, top = panel.limits
+        return TITLE + width * (top - bottom) / (right - left)
     return HEIGHTS[panel.kind]
+
+
+def _share_reach(axes: list[Any]) -> None:
+    """Side by side, those of the same measure have the same scale."""
+    for label in {ax.get_xlabel() for ax in axes}:
+        same = [ax for ax in axes if ax.get_xlabel() == label]
+        reach = max(ax.get_xlim()[1] for ax in same)
+        for ax in same:
+            ax.set_xlim(0, reach)
 
 
 def _lines(ax: Any, panel: Lines, first: bool) -> None:
@@ -122,9 +141,9 @@ def _dots(ax: Any, panel: Dots, first: bool) -> None:
         )  # fmt: skip
     ax.set_yticks([*rows], [dot.label for dot in panel.dots])
     ax.tick_params(axis="y", length=0)
-    ax.invert_yaxis()
+    ax.set_ylim(len(panel.dots) - 0.4, -0.6)  # from above, none on an edge
     reach = max(dot.value.high or dot.value.mean for dot in panel.dots) or 1.0
-    ax.set_xlim(0, 1.18 * reach)
+    ax.set_xlim(0, 1.25 * reach)  # with room for the last one's number
     ax.set_xlabel(panel.x)
     for level in panel.levels:
         ax.axvline(level.at, color=COLOURS[level.role], linestyle="--", linewidth=1, zorder=0)

@@ -63,7 +63,7 @@ def _histogram(measures: Measures, label: str) -> Panel:
     other = Dot(label="anything else", role=role, value=measures.share(label, *others()))
     return Dots(
         title=label,
-        x="share of the samples",
+        x="share of samples",
         dots=[*dots, other],
         levels=[Level(label="balanced", at=BALANCED, role="ideal")],
     )

@@ -67,10 +67,7 @@ SETTINGS = (
         Setting(label, "baseline", _pair(mode="extrapolate", gap=gap), times=LONGER)
         for gap, label in EXTRAPOLATED.items()
     ),
-    *(
-        Setting(label, "reflected" if gap == 1 else "other", _pair(gap=gap))
-        for gap, label in REFLECTED.items()
-    ),
+    *(Setting(label, "reflected", _pair(gap=gap)) for gap, label in REFLECTED.items()),
     Setting("reflected, half of the steps", "reflected", _pair(steps=0.5)),
     Setting("implicit", "reflected", _pair(mode="implicit")),
     Setting("weak = strong trained again", "other", _pair("twin")),

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..measured import Measured
-from ..panels import Dot, Dots, Level, Line, Lines, Role, Row
+from ..panels import BY_MODE, Dot, Dots, Level, Line, Lines, Role, Row
 from .plan import BEST, EQUAL, FEW, METRICS, MIXED, WEAK, Metric, alone, reflected
 from .report import Report
 
-ROLES: dict[str, Role] = {
-    "exact": "reflected",
-    "implicit": "ideal",
-    "cached": "weak",
-    "extrapolate": "baseline",
-}
 CAPTION = (
     "Above, what is right and how much paths jitter against evaluations, for strong alone with "
     "more steps and for the modes on more of theirs; below, every column"
@@ -42,7 +36,7 @@ def _bought(report: Report, metric: Metric) -> Lines:
     lines = [_line(report, metric, "strong alone", strong, "strong")]
     for mode in plan.modes:
         labels = [reflected(mode, share) for share in plan.shares]
-        lines.append(_line(report, metric, mode, labels, ROLES[mode]))
+        lines.append(_line(report, metric, mode, labels, BY_MODE[mode]))
     return Lines(
         title=METRICS[metric],
         x="denoiser evaluations a clip",
@@ -83,4 +77,4 @@ def _role(report: Report, label: str) -> Role:
         return "weak"
     if column.is_alone:
         return "strong"
-    return ROLES[column.mode] if column.partner == "weights" else "other"
+    return BY_MODE[column.mode] if column.partner == "weights" else "other"

@@ -6,7 +6,10 @@ from .measured import Measured
 from .published import PUBLISHED
 from .result import HOLDS, OPEN, REFUTED, Claim, Result, Table
 
-NOTE = "Means over repetitions with other seeds, ± 95 %; differences are paired by seed."
+NOTE = (
+    "Means are over repetitions with other seeds or, of studies on the embedded models, over pairs "
+    "of prompt and seed; ± 95 %, of those by captions. Differences are paired."
+)
 # Packages whose versions the page names; the JSON has all.
 NAMED = ("python", "w2sd-video", "torch", "diffusers")
 

@@ -40,13 +40,13 @@ UNGUIDED = "plain, no guidance"
 USUAL = "exact, gap 1, all steps, plain's best guidance"
 
 # Made before anything was sampled for it; ``cost`` and ``addition``, on other pairs, were known.
-# The guidance that is best for outlines was added when the others had been judged.
+# The guidance chosen for outlines was added when the others had been judged.
 HELD = (
     Held("The best reflection gets more right than plain sampling at its best guidance, for as "
          "many evaluations", REFLECTED, PLAIN),
     Held("and better outlines", REFLECTED, PLAIN, by="iou"),
-    Held("Its outlines are better also than those of plain sampling at the guidance that is best "
-         "for them", REFLECTED, OUTLINED, by="iou"),
+    Held("Its outlines are better also than those of plain sampling at the guidance that development "
+         "chose for outlines", REFLECTED, OUTLINED, by="iou"),
     Held("It gets more right than extrapolation at its best settings", REFLECTED, EXTRAPOLATED),
     Held("Extrapolation at its best settings gets more right than plain sampling at its best "
          "guidance", EXTRAPOLATED, PLAIN),

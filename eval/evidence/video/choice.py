@@ -1,27 +1,38 @@
-"""Settings chosen on the development split, by the primary metric."""
+"""Guidance chosen on the development split, by the primary metric."""
 
 from __future__ import annotations
 
-from bisect import bisect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..embedded.rendering import Wanted
 from .columns import Column, plain_with
 from .pairs import Pair
-from .plan import PRIMARY, Chosen, Plan, extrapolation, reflection
+from .plan import BARELY, PRIMARY, Chosen, Plan, extrapolation, reflection
 from .sampler import Videos
 
 # All attributes of a clip, for settings that get as many clips all right.
 ATTRIBUTES = ("count", "color", "shape", "motion", "background")
-BARELY = 1.0001  # guidance 1, but both halves are evaluated: what it amounts to can be logged
 
 Family = Callable[[float], Column]  # by guidance
 
 
-def choose(plan: Plan, rendering: Videos, pairs: list[Pair]) -> Chosen:
-    """The guidance of the test's columns."""
+@dataclass(frozen=True)
+class Choice:
+    """The guidance of the test's columns, and what it was chosen among.
+
+    Attributes:
+        tried: of each family its columns, by guidance.
+    """
+
+    chosen: Chosen
+    tried: dict[str, dict[float, Column]]
+
+
+def choose(plan: Plan, rendering: Videos, pairs: list[Pair]) -> Choice:
+    """For a test."""
 
     def at_steps(guidance: float) -> Column:
         return Column(plan.steps, guidance)
@@ -29,7 +40,9 @@ def choose(plan: Plan, rendering: Videos, pairs: list[Pair]) -> Chosen:
     def reflected(guidance: float) -> Column:
         return reflection(plan, guidance)
 
-    strong, best = best_guidances([at_steps, reflected], plan, rendering, pairs)
+    (strong, alone), (best, reflecting) = best_guidances(
+        [at_steps, reflected], plan, rendering, pairs
+    )
     cost = reflected(best).evaluations
 
     def at_cost(guidance: float) -> Column:
@@ -38,30 +51,35 @@ def choose(plan: Plan, rendering: Videos, pairs: list[Pair]) -> Chosen:
     def extrapolated(guidance: float) -> Column:
         return extrapolation(cost, guidance)
 
-    equal, beside = best_guidances([at_cost, extrapolated], plan, rendering, pairs)
+    (equal, as_dear), (beside, extrapolating) = best_guidances(
+        [at_cost, extrapolated], plan, rendering, pairs
+    )
     logged = reflected(max(best, BARELY))
     rendering.get([Wanted(logged, pairs)])
-    effective, reflecting = (
+    effective, matched = (
         round(mean(rendering, logged, pairs, name), 2)
         for name in ("guidance", "reflected_guidance")
     )
-    return Chosen(strong, equal, best, beside, effective, reflecting)
+    return Choice(
+        Chosen(strong, equal, best, beside, effective, matched),
+        {
+            "strong": alone,
+            "reflected on half of the steps": reflecting,
+            "strong, as many evaluations": as_dear,
+            "extrapolate, as many evaluations": extrapolating,
+        },
+    )
 
 
 def best_guidances(
-    families: Sequence[Family],
-    plan: Plan,
-    rendering: Videos,
-    pairs: list[Pair],
-    above: Sequence[float] = (),
-) -> list[float]:
+    families: Sequence[Family], plan: Plan, rendering: Videos, pairs: list[Pair]
+) -> list[tuple[float, dict[float, Column]]]:
     """Of each family: the plan's start, and on beyond an end while that is the best.
 
-    Args:
-        above: of each family, the guidance that it must be more than; by default none.
+    Returns:
+        The best of each, and all that were tried.
     """
     scale = plan.guidances
-    lowest = [bisect(scale, limit) for limit in above or [0.0] * len(families)]
     tried = [{scale.index(guidance) for guidance in plan.start} for _ in families]
     while True:
         rendering.get(
@@ -74,11 +92,13 @@ def best_guidances(
             for family, own in zip(families, tried, strict=True)
         ]
         beyond = [
-            {i - 1, i + 1} & {*range(low, len(scale))} - own
-            for i, own, low in zip(best, tried, lowest, strict=True)
+            {i - 1, i + 1} & {*range(len(scale))} - own for i, own in zip(best, tried, strict=True)
         ]
         if not any(beyond):
-            return [scale[i] for i in best]
+            return [
+                (scale[i], {scale[j]: family(scale[j]) for j in sorted(own)})
+                for i, family, own in zip(best, families, tried, strict=True)
+            ]
         for own, more in zip(tried, beyond, strict=True):
             own |= more
 

@@ -6,25 +6,25 @@ from collections.abc import Iterable
 
 from ..measured import Measured
 from ..panels import BY_MODE, Dot, Dots, Level, Line, Lines, Role, Row
-from .plan import BEST, EQUAL, FEW, METRICS, MIXED, WEAK, Metric, alone, reflected
+from .plan import BEST, EQUAL, FEW, METRICS, WEAK, Metric, alone, reflected
 from .report import Report
 
 CAPTION = (
-    "Above, what is right and how much paths jitter against evaluations, for strong alone with "
-    "more steps and for the modes on more of theirs; below, every column"
+    "Above, what is right, how well outlines fit and how much paths jitter against evaluations, "
+    "for strong alone with more steps and for the modes on more of theirs; below, every column"
 )
 
 
 def figure(report: Report) -> list[Row]:
-    bought: tuple[Metric, ...] = ("everything", "iou", "jitter")
-    each: tuple[Metric, ...] = ("everything", "jitter")
+    bought: tuple[Metric, ...] = ("everything", "iou", "jitter_complete")
+    each: tuple[Metric, ...] = ("everything", "iou")
     return [
         Row(
             title="What evaluations buy",
             panels=[_bought(report, metric) for metric in bought],
         ),
         Row(
-            title=f"All columns (those with *: the first {report.plan.grid} pairs)",
+            title="All columns of all pairs",
             panels=[_each(report, metric) for metric in each],
         ),
     ]
@@ -32,8 +32,13 @@ def figure(report: Report) -> list[Row]:
 
 def _bought(report: Report, metric: Metric) -> Lines:
     plan = report.plan
-    strong = [BEST, *alone(plan, report.chosen)]
-    lines = [_line(report, metric, "strong alone", strong, "strong")]
+    strong: dict[float, list[str]] = {}
+    for label in (BEST, *alone(plan, report.chosen)):
+        strong.setdefault(report.found[label].column.guidance, []).append(label)
+    lines = [
+        _line(report, metric, f"strong, guidance {guidance:g}", labels, "strong")
+        for guidance, labels in strong.items()
+    ]
     for mode in plan.modes:
         labels = [reflected(mode, share) for share in plan.shares]
         lines.append(_line(report, metric, mode, labels, BY_MODE[mode]))
@@ -57,13 +62,13 @@ def _line(report: Report, metric: Metric, name: str, labels: Iterable[str], role
 
 
 def _each(report: Report, metric: Metric) -> Dots:
-    values = {label: one.means()[metric] for label, one in report.found.items()}
+    values = {label: one.means()[metric] for label, one in report.found.items() if label not in FEW}
     level = values[EQUAL]
     return Dots(
         title=METRICS[metric],
         x=f"{METRICS[metric]} (dashed: {EQUAL})",
         dots=[
-            Dot(label=label + " *" * (label in FEW), role=_role(report, label), value=value)
+            Dot(label=label, role=_role(report, label), value=value)
             for label, value in values.items()
             if value is not None
         ],
@@ -73,7 +78,7 @@ def _each(report: Report, metric: Metric) -> Dots:
 
 def _role(report: Report, label: str) -> Role:
     column = report.found[label].column
-    if label in (WEAK, MIXED):
+    if label == WEAK:
         return "weak"
     if column.is_alone:
         return "strong"

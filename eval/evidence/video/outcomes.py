@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from w2sd_video.eval.compare.statistics import holm
 
 from .. import paired
+from ..embedded.store import Row
 from ..measured import Measured
 from .columns import Column
 from .pairs import Pair, captions
@@ -40,17 +42,13 @@ class Found:
     @classmethod
     def of(cls, rendering: Videos, column: Column, pairs: list[Pair]) -> Found:
         rows = [rendering.of(column, pair) for pair in pairs]
-
-        def number(value: float | None) -> float:
-            return float("nan") if value is None else value
-
         return cls(
             column,
             pairs,
-            np.array([[number(row.values[metric]) for metric in METRICS] for row in rows]),
+            np.array([[_value(row, metric) for metric in METRICS] for row in rows]),
             float(np.mean([row.evaluations for row in rows])),
             float(np.mean([row.seconds for row in rows])),
-            float(np.mean([number(row.values["guidance"]) for row in rows])),
+            float(np.mean([_number(row.values["guidance"]) for row in rows])),
         )
 
     def rows_of(self, things: int | None) -> list[int]:
@@ -62,6 +60,17 @@ class Found:
         rows = self.rows_of(things)
         asked = captions([self.pairs[i] for i in rows])
         return dict(zip(METRICS, paired.means(self.values[rows], asked), strict=True))
+
+
+def _value(row: Row, metric: Metric) -> float:
+    if metric == "jitter_complete":
+        complete = row.values["psnr_complete"] is not None
+        return _number(row.values["jitter"]) if complete else math.nan
+    return _number(row.values[metric])
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 class Test(NamedTuple):

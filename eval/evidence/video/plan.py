@@ -2,15 +2,18 @@
 
 - Primary metric: **all right**, a mean over pairs, of which three in four have two things.
 - Primary comparison: a reflection on half of the steps, mode exact, gap 1, with the shipped
-  weak partner, at the guidance that is best for it, against the strong model alone at as many
-  denoiser evaluations, at the guidance that is best for that.
-- Guidance is chosen on the development split, by the primary metric. The test split is looked
+  weak partner, against the strong model alone at as many denoiser evaluations, each at the
+  guidance that is best for it on the development split.
+- Guidance is chosen there by the primary metric. The test split is looked
   at once, with what was chosen. The other claims below are secondary, and their p's are corrected
   together by Holm's method; so are those of the table of all metrics and reflected columns.
 - Captions, not pairs, are what intervals and p's take for draws (``paired.py``).
 - Strong at the guidance that reflection amounts to has two arms: at its mean over all steps, and
   at its mean over those that reflect in as many of its own first steps, with plain guidance in the
-  others. Only what beats both is more than guidance.
+  others. Both may be past the best guidance, so only what beats both, and strong at its best
+  guidance, is more than guidance.
+- Jitter is compared where both clips have all things: to lose the one that is harder to draw must
+  not look like a straighter path.
 - Extrapolation has guidance of its own, and as many more steps as make up for its lower cost.
 - What is among ``FEW`` is on fewer pairs. What no claim names is descriptive.
 """
@@ -28,7 +31,7 @@ from .columns import LOW, Column, plain_with
 
 Metric = Literal[
     "everything", "count", "color", "shape", "motion", "background",
-    "psnr", "psnr_complete", "iou", "jitter", "dynamic",
+    "psnr", "psnr_complete", "iou", "jitter", "jitter_complete", "dynamic",
 ]  # fmt: skip
 METRICS: dict[Metric, str] = {
     "everything": "all right",
@@ -41,6 +44,7 @@ METRICS: dict[Metric, str] = {
     "psnr_complete": "PSNR where nothing is missing, dB",
     "iou": "IoU",
     "jitter": "jitter ↓, px",
+    "jitter_complete": "jitter where nothing is missing ↓, px",
     "dynamic": "speed, px a frame",
 }
 PRIMARY: Metric = "everything"
@@ -118,7 +122,8 @@ REFLECTED, EXTRAPOLATED = reflected("exact", 0.5), reflected("extrapolate", 0.5)
 IMPLICIT, CACHED = reflected("implicit", 0.5), reflected("cached", 0.5)
 
 
-FEW = (MIXED, SELF)  # of these, only the first pairs of the test are sampled
+FEW = (MIXED,)  # of this, only the first pairs of the test are sampled
+BARELY = 1.0001  # guidance 1, but both halves are evaluated: what it amounts to can be logged
 
 
 def columns(plan: Plan, chosen: Chosen) -> dict[str, Column]:
@@ -142,15 +147,13 @@ def columns(plan: Plan, chosen: Chosen) -> dict[str, Column]:
 
 
 def guided(reflected: Column, reflecting: float) -> Column:
-    """Strong with more guidance in the steps that reflect; at as many evaluations.
+    """Strong with other guidance in the steps that reflect; at as many evaluations.
 
     Away from guidance 1, g moves to g + gap (g − 1), and nothing else is evaluated.
     """
-    own = reflected.guidance
-    if own <= LOW:  # where there is nothing to move away from
-        return plain_with(reflected.evaluations, reflecting)
-    gap = max(0.0, (reflecting - own) / (own - LOW))
-    more = replace(reflected, partner="guidance", mode="extrapolate", gap=round(gap, 4))
+    own = max(reflected.guidance, BARELY)
+    gap = round((reflecting - own) / (own - LOW), 4)
+    more = replace(reflected, guidance=own, partner="guidance", mode="extrapolate", gap=gap)
     return as_dear(lambda steps: replace(more, steps=steps), reflected.evaluations)
 
 
@@ -186,18 +189,19 @@ MORE_THAN_GUIDANCE = (
     Held("and more than strong with that of the steps that reflect in as many", REFLECTED, GUIDED),
 )
 CLAIMS = (
-    Held("Reflection gets more clips all right than as many evaluations of strong at its best "
-         "guidance (primary)", REFLECTED, EQUAL),
+    Held("Reflection gets more clips all right than as many evaluations of strong, each at the "
+         "guidance that development chose (primary)", REFLECTED, EQUAL),
     Held("also where prompts have one thing", REFLECTED, EQUAL, things=1),
     Held("also where prompts have two things", REFLECTED, EQUAL, things=2),
-    Held("More than strong at its best guidance, which costs half as much", REFLECTED, BEST),
+    Held("More than strong in as many steps, at the guidance that development chose for that",
+         REFLECTED, BEST),
     *MORE_THAN_GUIDANCE,
-    Held("More than extrapolation at its best guidance, for as many evaluations", REFLECTED,
-         EXTRAPOLATED),
+    Held("More than as many evaluations of extrapolation, at the guidance that development chose "
+         "for that", REFLECTED, EXTRAPOLATED),
     Held("Where nothing is missing, its clips are nearer to the ideal ones", REFLECTED, EQUAL,
          by="psnr_complete"),
-    Held("and its outlines are nearer, missing things and all", REFLECTED, EQUAL, by="iou"),
-    Held("Its paths are straighter", REFLECTED, EQUAL, "below", by="jitter"),
+    Held("and its paths are straighter", REFLECTED, EQUAL, "below", by="jitter_complete"),
+    Held("Its outlines are nearer, missing things and all", REFLECTED, EQUAL, by="iou"),
     Held("It moves as much", REFLECTED, EQUAL, "within", 0.1, "dynamic"),
     Held("implicit does as much as exact", IMPLICIT, REFLECTED, "within", 0.03),
     Held("cached, for a quarter less, does no worse", CACHED, REFLECTED, "above", -0.03),
@@ -205,5 +209,5 @@ CLAIMS = (
     Held("So is its denoiser in strong's place, which takes part in reflections", MIXED, BEST,
          "below"),
     Held("With weak = strong there is nothing to gain", SELF, STRONG, "within", 0.05),
-    Held("and paths stay as they are", SELF, STRONG, "within", 0.1, "jitter"),
+    Held("and paths stay as they are", SELF, STRONG, "within", 0.1, "jitter_complete"),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import corrected
 from ..result import HOLDS, Claim
+from .columns import Column
 from .outcomes import Differences, Found, Test
 from .plan import (
     CLAIMS,
@@ -14,6 +15,7 @@ from .plan import (
     REFLECTED,
     Chosen,
     Held,
+    Metric,
     Plan,
     alone,
 )
@@ -25,7 +27,7 @@ class Report:
     """All comparisons of one test split.
 
     Attributes:
-        against: of each reflected column, strong alone at as many evaluations.
+        against: of each reflected column, strong alone at as many evaluations, or nearly.
         p_listed: of every metric of every reflected column against that, by Holm's method.
         claims: those of the plan on which something was sampled and measured. The primary one's
             p is as it is, those of the others by Holm's method together.
@@ -39,8 +41,7 @@ class Report:
         self.p_listed = self.differences.corrected(
             Test(a, b, metric) for a, b in self.against.items() for metric in METRICS
         )
-        known = [held for held in CLAIMS if held.a in found and held.b in found]
-        made = [(held, claim) for held in known for claim in [self._claim(held)] if claim]
+        made = [(held, claim) for held in self._asked() for claim in [self._claim(held)] if claim]
         first = [claim for held, claim in made if _test(held) == PRIMARY_TEST]
         others = [(held, claim) for held, claim in made if _test(held) != PRIMARY_TEST]
         self.secondary = corrected.corrected(claim for _, claim in others)
@@ -70,17 +71,29 @@ class Report:
 
     def _of_guidance(self) -> str:
         claims = [self._by_held[held] for held in MORE_THAN_GUIDANCE if held in self._by_held]
-        shown = all(claim.verdict == HOLDS for claim in claims)
+        shown = all(claim.verdict == HOLDS for claim in [self.claims[0], *claims])
         return (
             f"That reflection does more than guidance is {'' if shown else 'not '}shown: it takes "
-            "both comparisons with strong at the guidance that reflection amounts to."
+            "the primary comparison, with strong at its own best guidance, and both with strong at "
+            "the guidance that reflection amounts to."
         )
 
+    def _asked(self) -> list[Held]:
+        """The plan's, each once: at guidance 1 strong in as many steps is strong at as many
+        evaluations."""
+        known = [held for held in CLAIMS if held.a in self.found and held.b in self.found]
+        once: dict[tuple[Column, Column, Metric, int | None], Held] = {}
+        for held in known:
+            a, b = (self.found[label].column for label in (held.a, held.b))
+            once.setdefault((a, b, held.by, held.things), held)
+        return [*once.values()]
+
     def _as_dear(self, reflected: Found) -> str:
-        """Strong alone at as many evaluations; where there is none, at the next more."""
-        costs = {label: self.found[label].evaluations for label in alone(self.plan, self.chosen)}
-        enough = [label for label in costs if costs[label] >= 0.98 * reflected.evaluations]
-        return min(enough or costs, key=lambda label: costs[label])
+        """Strong alone at the number of evaluations that is nearest."""
+        return min(
+            alone(self.plan, self.chosen),
+            key=lambda label: abs(self.found[label].evaluations - reflected.evaluations),
+        )
 
     def _claim(self, held: Held) -> Claim | None:
         test = _test(held)

@@ -1,15 +1,14 @@
-"""The search for the best settings of a reflection, on the development split."""
+"""The search for the best use of a number of evaluations, on the development split."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from w2sd_video.core.reflection import Mode
 
-from ..embedded.rendering import Wanted
+from ..embedded.rendering import Wanted, as_dear
 from . import plan as planned
-from .choice import Family, best_guidances, choose, worth
+from .choice import best_guidances, worth
 from .columns import LOW, Column, Partner, plain_with
 from .pairs import Pair
 from .plan import Plan
@@ -21,94 +20,81 @@ class Search:
     """What may be chosen.
 
     Attributes:
+        plan: of its pairs, its guidances of strong alone, and its shares of the steps.
+        evaluations: that everything takes, or the next more there are.
         partners: the kinds of difference, each of which gets settings of its own.
         modes: of reflection; extrapolation is not one.
-        reserve: pairs that the ``judged`` kinds furthest ahead are judged on.
+        guidances: of reflection; where the weak side has guidance 1, those above it.
+        reserve: pairs that the ``judged`` kinds that are best are judged on.
     """
 
     plan: Plan = planned.FULL
+    evaluations: int = 36
     partners: tuple[Partner, ...] = ("weights", "guidance", "weights and guidance", "still")
     modes: tuple[Mode, ...] = ("exact", "implicit", "cached")
+    guidances: tuple[float, ...] = (1.0, 1.5, 2.5)
     gaps: tuple[float, ...] = (0.5, 1.0, 2.0)
     reserve: int = 512
     judged: int = 1
 
-    @property
-    def choices(self) -> list[Callable[[Column], list[Column]]]:
-        """What is tried of a column, one after the other, once its guidance is chosen."""
+    def alone(self, guidance: float) -> Column:
+        """Strong alone."""
+        return plain_with(self.evaluations, guidance)
+
+    def starts(self, partner: Partner) -> list[Column]:
+        """Each mode at each guidance, at gap 1 on all steps."""
+        low = LOW if "guidance" in partner else 0.0
         return [
-            lambda one: [replace(one, share=share) for share in self.plan.shares],
-            lambda one: [replace(one, mode=mode) for mode in self.modes],
-            lambda one: [replace(one, gap=gap) for gap in self.gaps],
+            self.within(Column(1, guidance, partner=partner, mode=mode))
+            for mode in self.modes
+            for guidance in self.guidances
+            if guidance > low
         ]
+
+    def gapped(self, column: Column) -> list[Column]:
+        return [replace(column, gap=gap) for gap in self.gaps]
+
+    def shared(self, column: Column) -> list[Column]:
+        """On each share of the steps."""
+        return [self.within(replace(column, share=share)) for share in self.plan.shares]
+
+    def within(self, column: Column) -> Column:
+        """With as few steps as take the evaluations."""
+        return as_dear(lambda steps: replace(column, steps=steps), self.evaluations)
 
 
 FULL = Search()
-QUICK = Search(planned.QUICK, ("weights", "guidance"), gaps=(1.0,), reserve=2)
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best settings of one kind of difference.
-
-    Attributes:
-        alone: the strong model at as many evaluations.
-        ahead: how many more clips the reflection gets all right on the development split, and
-            how many more attributes.
-    """
-
-    reflected: Column
-    alone: Column
-    ahead: tuple[float, float]
+QUICK = Search(planned.QUICK, 8, ("weights", "guidance"), guidances=(2.5,), gaps=(1.0,), reserve=2)
 
 
 class Searching:
-    """Setting by setting, for all kinds of difference at once: guidance, then share of the
-    steps, mode and gap.
+    """Setting by setting, for all kinds of difference at once: guidance and mode, then gap, then
+    the share of the steps.
 
     Attributes:
-        strong: the strong model's best guidance at as many evaluations as the primary reflection.
+        strong: the best guidance of the strong model alone.
     """
 
     def __init__(self, search: Search, rendering: Videos, pairs: list[Pair]) -> None:
         self.search, self.rendering, self.pairs = search, rendering, pairs
-        self.strong = choose(search.plan, rendering, pairs).equal
+        [(self.strong, _)] = best_guidances([search.alone], search.plan, rendering, pairs)
 
-    def best(self) -> dict[Partner, Best]:
-        plan = self.search.plan
-        start = planned.reflection(plan, plan.start[0])
-        found = [replace(start, partner=partner) for partner in self.search.partners]
-        found = self._guided(found)
-        for variants in self.search.choices:
-            found = self._best_of([variants(one) for one in found])
-        return {
-            one.partner: Best(one, self.alone(one), self._ahead(one))
-            for one in found
-            if one.partner is not None
-        }
+    def best(self) -> dict[Partner, Column]:
+        """Of each kind of difference; the best kind first."""
+        search = self.search
+        found = self._best_of([search.starts(partner) for partner in search.partners])
+        found = self._best_of([search.gapped(one) for one in found])
+        found = self._best_of([search.shared(one) for one in found])
+        kinds = zip(search.partners, found, strict=True)
+        return dict(sorted(kinds, key=lambda kind: self._worth(kind[1]), reverse=True))
 
-    def alone(self, reflected: Column) -> Column:
-        """Strong at as many evaluations, and at its best guidance."""
-        return plain_with(reflected.evaluations, self.strong)
+    def right(self, column: Column) -> float:
+        """The share of the development clips that are all right."""
+        return self._worth(column)[0]
 
-    def _guided(self, found: list[Column]) -> list[Column]:
-        def family(column: Column) -> Family:
-            return lambda guidance: replace(column, guidance=guidance)
+    def _best_of(self, families: list[list[Column]]) -> list[Column]:
+        self.rendering.get(Wanted(column, self.pairs) for own in families for column in own)
+        return [max(own, key=self._worth) for own in families]
 
-        above = [LOW if "guidance" in (one.partner or "") else 0.0 for one in found]
-        families = [family(one) for one in found]
-        best = best_guidances(families, self.search.plan, self.rendering, self.pairs, above)
-        pairs = zip(found, best, strict=True)
-        return self._best_of([[replace(one, guidance=guidance)] for one, guidance in pairs])
-
-    def _best_of(self, candidates: list[list[Column]]) -> list[Column]:
-        """The one furthest ahead, of each list."""
-        listed = [column for own in candidates for column in own]
-        listed += [self.alone(column) for column in listed]
-        self.rendering.get(Wanted(column, self.pairs) for column in listed)
-        return [max(own, key=self._ahead) for own in candidates]
-
-    def _ahead(self, reflected: Column) -> tuple[float, float]:
-        own = worth(self.rendering, reflected, self.pairs)
-        other = worth(self.rendering, self.alone(reflected), self.pairs)
-        return own[0] - other[0], own[1] - other[1]
+    def _worth(self, column: Column) -> tuple[float, float]:
+        return worth(self.rendering, column, self.pairs)

@@ -1,13 +1,11 @@
 """What to recommend: the best settings by kind of difference, and whether they are worth it.
 
-They are looked for on the development split (``search.py``). What counts is how many more clips
-are all right than with the strong model alone at as many evaluations and at its best guidance.
-What is furthest ahead is then judged, once, on a split that nothing else looks at.
+They are looked for on the development split (``search.py``), all of them for as many evaluations,
+and so is the guidance of the strong model alone. What is best is then judged, once, on a split
+that nothing else looks at.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from w2sd_video.shapes import Kind
 
@@ -16,14 +14,13 @@ from ..embedded.rendering import Wanted
 from ..measured import Measured, listed
 from ..panels import Dot, Dots, Row
 from ..result import HOLDS, Claim, Hypothesis, Result, Table
-from . import plan as planned
 from . import search as searched
-from .columns import Partner, plain_with
+from .columns import Column, Partner, plain_with
 from .outcomes import Differences, Found, Test
 from .pairs import captions, split_pairs
 from .plan import METRICS, PRIMARY, Metric
 from .sampler import Videos
-from .search import Best, Search, Searching
+from .search import Search, Searching
 from .tables import NOTHING
 from .working import NAMES, effort, say_cost, videos
 
@@ -53,13 +50,15 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
     _say(search, rendering)
     searching = Searching(search, rendering, dev)
     best = searching.best()
-    judged = dict(
-        sorted(best.items(), key=lambda item: item[1].ahead, reverse=True)[: search.judged]
-    )
+    judged = [*best][: search.judged]
     columns = {
         label: column
-        for partner, one in judged.items()
-        for label, column in ((_reflected(partner), one.reflected), (_alone(partner), one.alone))
+        for partner in judged
+        for one in [best[partner]]
+        for label, column in (
+            (_reflected(partner), one),
+            (_alone(partner), plain_with(one.evaluations, searching.strong)),
+        )
     }
     rendering.get(Wanted(column, reserve) for column in columns.values())
     found = {label: Found.of(rendering, column, reserve) for label, column in columns.items()}
@@ -70,34 +69,34 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
         title=f"Settings for the shapes {NAMES[kind]}",
         about=_about(search, searching.strong, len({*captions(reserve)})),
         claims=claims,
-        tables=[_settings(best, found), _differences(judged, differences)],
-        figure=[Row(title="", panels=[_panel(judged, found, by) for by in (PRIMARY, "jitter")])],
-        caption="What is right, and jitter, for strong alone and for the best settings of the "
-        "kind of difference furthest ahead, in pairs that take as many evaluations",
-        remarks=[_verdict(judged, claims), effort(rendering)],
+        tables=[_settings(searching, best, found), _differences(judged, differences)],
+        figure=[Row(title="", panels=[_panel(found, by) for by in (PRIMARY, "iou")])],
+        caption="What is all right, and how well outlines fit, for strong alone and for the best "
+        "settings of the best kind of difference, at as many evaluations",
+        remarks=[_verdict(best, claims), effort(rendering)],
     )
 
 
-def _verdict(judged: dict[Partner, Best], claims: list[Claim]) -> str:
+def _verdict(best: dict[Partner, Column], claims: list[Claim]) -> str:
     """What to recommend, in a sentence."""
     told = {
-        partner: f"{KINDS[partner]} ({_told(one)}): {claim.found}"
-        for (partner, one), claim in zip(judged.items(), claims, strict=True)
+        f"{KINDS[partner]} ({_told(one)}): {claim.found}": claim.verdict == HOLDS
+        for (partner, one), claim in zip(best.items(), claims, strict=False)  # the best are judged
     }
-    won = [
-        told[partner]
-        for partner, claim in zip(judged, claims, strict=True)
-        if claim.verdict == HOLDS
-    ]
-    against = "the strong model alone, at as many evaluations and at its best guidance"
+    won = [text for text, holds in told.items() if holds]
+    against = (
+        "the strong model alone, for as many evaluations and at the guidance that development chose"
+    )
     if not won:
-        return f"None was shown to beat {against}, in clips all right: {'; '.join(told.values())}."
+        return f"Not shown to beat {against}, in clips all right: {'; '.join(told)}."
     return f"Shown to beat {against}: {'; '.join(won)}."
 
 
-def _told(best: Best) -> str:
-    one = best.reflected
-    return f"{one.mode}, {one.share:.0%} of the steps, gap {one.gap:g}, guidance {one.guidance:g}"
+def _told(one: Column) -> str:
+    return (
+        f"{one.mode}, {one.share:.0%} of {one.steps} steps, gap {one.gap:g}, "
+        f"guidance {one.guidance:g}"
+    )
 
 
 def _claim(partner: Partner, differences: Differences) -> Claim:
@@ -106,7 +105,7 @@ def _claim(partner: Partner, differences: Differences) -> Claim:
     assert difference is not None  # every clip is all right or is not
     held = Hypothesis(
         f"A difference in {KINDS[partner]} gets more clips all right than as many evaluations of "
-        "strong at its best guidance",
+        "strong, at the settings that development chose for each",
         test.a,
         test.b,
     )
@@ -114,29 +113,41 @@ def _claim(partner: Partner, differences: Differences) -> Claim:
     return held.claim(row, difference, lambda bound: differences.p(test, bound))
 
 
-def _settings(best: dict[Partner, Best], found: dict[str, Found]) -> Table:
+def _settings(searching: Searching, best: dict[Partner, Column], found: dict[str, Found]) -> Table:
+    alone = searching.search.alone(searching.strong)
     return Table(
-        note="The best settings on the development split, with what they were ahead by there, and "
-        "what the one furthest ahead and strong alone come to on the reserve.",
+        note="The best settings on the development split, with what was all right there, and "
+        "what the best kind and strong alone come to on the reserve.",
         columns=[
             "settings",
             "evaluations",
-            "ahead when chosen",
+            "all right when chosen",
             "effective guidance",
             "all right",
             "strong alone",
         ],
         rows=[
             (
-                KINDS[partner],
+                "strong alone",
                 [
-                    _told(one),
-                    f"{one.reflected.evaluations:g}",
-                    f"{one.ahead[0]:+.3f}".replace("-", "−"),
-                    *_on_reserve(partner, found),
+                    f"{alone.steps} steps, guidance {alone.guidance:g}",
+                    f"{alone.evaluations:g}",
+                    f"{searching.right(alone):.3f}",
+                    *[NOTHING] * 3,
                 ],
-            )
-            for partner, one in best.items()
+            ),
+            *(
+                (
+                    KINDS[partner],
+                    [
+                        _told(one),
+                        f"{one.evaluations:g}",
+                        f"{searching.right(one):.3f}",
+                        *_on_reserve(partner, found),
+                    ],
+                )
+                for partner, one in best.items()
+            ),
         ],
     )
 
@@ -149,7 +160,7 @@ def _on_reserve(partner: Partner, found: dict[str, Found]) -> list[Measured | st
     return [f"{reflected.guidance:.2f}", *means]
 
 
-def _differences(judged: dict[Partner, Best], differences: Differences) -> Table:
+def _differences(judged: list[Partner], differences: Differences) -> Table:
     def cell(partner: Partner, metric: Metric) -> Measured | str:
         return differences.of(Test(_reflected(partner), _alone(partner), metric)) or NOTHING
 
@@ -163,23 +174,18 @@ def _differences(judged: dict[Partner, Best], differences: Differences) -> Table
     )
 
 
-def _panel(judged: dict[Partner, Best], found: dict[str, Found], metric: Metric) -> Dots:
-    values = [
-        (label, found[label].means()[metric])
-        for partner in judged
-        for label in (_alone(partner), _reflected(partner))
-    ]
+def _panel(found: dict[str, Found], metric: Metric) -> Dots:
     return Dots(
         title=METRICS[metric],
         x=METRICS[metric],
         dots=[
             Dot(
                 label=label,
-                role="strong" if found[label].column.partner is None else "reflected",
+                role="strong" if one.column.partner is None else "reflected",
                 value=value,
             )
-            for label, value in values
-            if value is not None
+            for label, one in found.items()
+            if (value := one.means()[metric]) is not None
         ],
     )
 
@@ -187,12 +193,13 @@ def _panel(judged: dict[Partner, Best], found: dict[str, Found], metric: Metric)
 def _about(search: Search, strong: float, known: int) -> str:
     plan = search.plan
     return (
-        f"For each kind of difference, {plan.dev} development pairs choose guidance, share of the "
-        f"steps ({listed(plan.shares)}), mode ({', '.join(search.modes)}) and gap "
-        f"({listed(search.gaps)}), one after the other. What counts is how "
-        "many more clips are all right than with strong alone at as many evaluations and at its "
-        f"best guidance, {strong:g}. What is furthest ahead ({search.judged} of "
-        f"{len(search.partners)} kinds) is judged once, on "
+        f"What is the best use of {search.evaluations} denoiser evaluations a clip? Everything "
+        "takes as many, or the next more there are. For each kind of difference, "
+        f"{plan.dev} development pairs choose among guidances {listed(search.guidances)} and "
+        f"modes {', '.join(search.modes)}, on all steps at gap 1; then gaps {listed(search.gaps)}; "
+        f"then shares of the steps {listed(plan.shares)}; so that as many clips as can be are all "
+        f"right. Strong alone is at guidance {strong:g}, chosen on the same pairs. "
+        f"The best {search.judged} of {len(search.partners)} kinds is judged once, on "
         f"{search.reserve} pairs, with {known} captions, of a split that nothing else looks at; "
         "captions are what intervals resample and tests turn round. A partner with its layers over "
         "time switched off is "
@@ -202,24 +209,16 @@ def _about(search: Search, strong: float, known: int) -> str:
 
 
 def _say(search: Search, rendering: Videos) -> None:
-    """As if all were chosen as the plan begins."""
+    """As if the first were chosen wherever something is."""
     plan = search.plan
-    usual = plan.start[len(plan.start) // 2]
-    primary = planned.reflection(plan, usual)
     dev, reserve = ([*split_pairs("dev", n)] for n in (plan.dev, search.reserve))
-    starts = [
-        replace(primary, partner=partner, guidance=guidance)
-        for partner in search.partners
-        for guidance in plan.start
-    ]
-    usuals = [one for one in starts if one.guidance == usual]
-    columns = starts + [
-        made for variants in search.choices for one in usuals for made in variants(one)
-    ]
-    alone = {plain_with(column.evaluations, usual) for column in columns}
-    say_cost("development", [Wanted(one, dev) for one in {*columns, *alone}], rendering.processes)
-    judged = [replace(primary, partner=one) for one in search.partners[: search.judged]]
-    judged += [plain_with(column.evaluations, usual) for column in judged]
+    columns = {search.alone(guidance) for guidance in plan.start}
+    for partner in search.partners:
+        starts = search.starts(partner)
+        columns |= {*starts, *search.gapped(starts[0]), *search.shared(starts[0])}
+    say_cost("development", [Wanted(one, dev) for one in columns], rendering.processes)
+    judged = [search.starts(partner)[0] for partner in search.partners[: search.judged]]
+    judged += [plain_with(column.evaluations, plan.start[0]) for column in judged]
     say_cost("reserve", [Wanted(one, reserve) for one in judged], rendering.processes)
 
 

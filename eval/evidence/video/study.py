@@ -14,7 +14,7 @@ from .pairs import Pair, captions, split_pairs
 from .plan import FEW, FULL, QUICK, Chosen, Plan
 from .report import Report
 from .sampler import Clips, Videos
-from .tables import tables
+from .tables import development, tables
 from .working import NAMES, effort, say_cost, videos
 
 
@@ -35,17 +35,22 @@ def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
     likely = _test(plan, Chosen(*[usual] * 6), test).values()
     say_cost("development", _development(plan, dev), rendering.processes)
     say_cost("test", likely, rendering.processes)
-    chosen = choose(plan, rendering, dev)
+    choice = choose(plan, rendering, dev)
+    chosen = choice.chosen
     wanted = _test(plan, chosen, test)
     rendering.get(wanted.values())
     found = {label: Found.of(rendering, one.column, one.pairs) for label, one in wanted.items()}
     report = Report(plan, chosen, found)
+    tried = {
+        family: {guidance: Found.of(rendering, one, dev) for guidance, one in own.items()}
+        for family, own in choice.tried.items()
+    }
     return Result(
         name=f"shapes-{kind}",
         title=f"Reflection on the shapes {NAMES[kind]}",
         about=_about(plan, chosen, test),
         claims=report.claims,
-        tables=tables(report),
+        tables=[*tables(report), development(tried)],
         figure=figure(report),
         caption=CAPTION,
         remarks=[*report.remarks(), effort(rendering)],
@@ -94,7 +99,7 @@ def _about(plan: Plan, chosen: Chosen, test: list[Pair]) -> str:
         f"Then {plan.test} test pairs were looked at once: "
         f"{len(one)} of one thing, with {len({*one})} captions, and {len(two)} of two, with "
         f"{len({*two})}. Captions, with all their pairs, are what intervals resample and tests "
-        f"turn round. All columns have all pairs, but {' and '.join(FEW)} the first {plan.grid}. "
+        f"turn round. All columns have all pairs, but {', '.join(FEW)} has the first {plan.grid}. "
         "*All right* is the primary metric: number, colors, shapes, directions and background, "
         "all of them. A caption has no one ideal clip; PSNR and IoU are against the clip of its "
         "scene that the world itself would draw at the size, middle and speed that are found in "

@@ -27,12 +27,14 @@ class Pretend:
 
     Attributes:
         gain: how much more often.
+        past: how much less often with more than the best guidance.
         called: what was sampled, batch by batch, in this process.
         fails_at: the first batch that can't be sampled.
     """
 
     best: float = 2.5
     gain: float = 0.0
+    past: float = 0.0
     called: list[tuple[Column, list[Pair]]] = field(default_factory=list)
     fails_at: int = 1_000_000
 
@@ -50,6 +52,7 @@ class Pretend:
         if only_guided:
             guidance += column.gap * (column.guidance - 1.0)
         skill = 0.5 - 0.3 * abs(math.log(guidance / self.best))
+        skill -= self.past * (guidance > self.best)
         skill += self.gain * (column.partner not in (None, "self") and not only_guided)
         skill -= 0.4 * (column.model != "strong")
         right = float(rng.random() < skill)

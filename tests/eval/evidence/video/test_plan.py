@@ -19,6 +19,7 @@ from w2sd_video.eval.evidence.video.plan import (
     MIXED,
     PRIMARY,
     REFLECTED,
+    SELF,
     STRONG,
     WEAK,
     Chosen,
@@ -56,11 +57,22 @@ def test_the_test_s_columns_are_as_planned() -> None:
     assert found[MATCHED] == Column(16, 3.2)
     assert found[GUIDED] == Column(16, 2.5, "strong", "guidance", "extrapolate", 0.5, 0.9333)
     assert found[GUIDED].evaluations == found[REFLECTED].evaluations
+    lower = columns(FULL, replace(CHOSEN, reflecting=2.2))[GUIDED]
+    assert (lower.guidance, lower.gap) == (2.5, -0.2)
     others = [name for name in found if name.startswith(("strong, 1", "strong, 2"))]
     assert others == ["strong, 12 steps", "strong, 24 steps"]
     assert len({*found.values()}) >= len(found) - 1  # strong may be at its best as it is
     reflected = [one for one in found.values() if one.partner == "weights"]
     assert len(reflected) == len(FULL.modes) * len(FULL.shares)
+
+
+def test_what_has_guidance_in_some_steps_only_has_none_in_the_others() -> None:
+    """A reflection without guidance amounts to some where it reflects."""
+    found = columns(FULL, replace(CHOSEN, reflected=1.0, effective=1.8, reflecting=2.6))
+    guided = found[GUIDED]
+    assert guided.guidance == pytest.approx(1.0, abs=0.001)
+    assert guided.guidance + guided.gap * (guided.guidance - 1.0) == pytest.approx(2.6, abs=0.001)
+    assert (guided.reflects, guided.evaluations) == (4, found[REFLECTED].evaluations)
 
 
 def test_extrapolation_has_guidance_of_its_own_and_as_many_evaluations() -> None:
@@ -75,10 +87,10 @@ def test_extrapolation_has_guidance_of_its_own_and_as_many_evaluations() -> None
 def test_what_the_issue_asks_for_is_on_all_pairs() -> None:
     """Strong, weak, equal evaluations, best and matched guidance, and each mode."""
     all_pairs = {*columns(FULL, CHOSEN)} - {*FEW}
-    asked = {STRONG, WEAK, EQUAL, BEST, MATCHED, GUIDED}
+    asked = {STRONG, WEAK, EQUAL, BEST, MATCHED, GUIDED, SELF}
     asked |= {label(mode, share) for mode in FULL.modes for share in (0.25, 0.5, 1.0)}
     assert all_pairs == asked | {"strong, 12 steps", "strong, 24 steps"}  # as dear as the others
-    secondary = [held for held in CLAIMS if held.b != STRONG and held.a != MIXED]
+    secondary = [held for held in CLAIMS if held.a != MIXED]
     assert {label for held in secondary for label in (held.a, held.b)} <= all_pairs
 
 

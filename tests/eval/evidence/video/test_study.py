@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from w2sd_video.eval.evidence import keep
+from w2sd_video.eval.evidence.embedded.rendering import Wanted
+from w2sd_video.eval.evidence.embedded.store import Pair, Row
 from w2sd_video.eval.evidence.result import HOLDS, Result, read
 from w2sd_video.eval.evidence.video import settings, study
 from w2sd_video.eval.evidence.video.choice import choose
@@ -16,7 +19,17 @@ from w2sd_video.eval.evidence.video.columns import Column
 from w2sd_video.eval.evidence.video.outcomes import Differences, Found
 from w2sd_video.eval.evidence.video.outcomes import Test as Compared
 from w2sd_video.eval.evidence.video.pairs import FIRST, captions, split_pairs
-from w2sd_video.eval.evidence.video.plan import CLAIMS, FULL, METRICS
+from w2sd_video.eval.evidence.video.plan import (
+    BEST,
+    CLAIMS,
+    EQUAL,
+    FULL,
+    METRICS,
+    Chosen,
+    columns,
+)
+from w2sd_video.eval.evidence.video.report import Report
+from w2sd_video.eval.evidence.video.sampler import Videos
 from w2sd_video.eval.evidence.video.search import Search
 
 from w2sd_video.render.errors import InputError
@@ -26,7 +39,13 @@ from .pretend import Pretend, rendering
 
 PLAN = replace(FULL, dev=48, test=64, grid=16)
 SEARCH = Search(
-    replace(FULL, dev=48), partners=("weights", "guidance"), gaps=(1.0,), reserve=128, judged=2
+    replace(FULL, dev=48),
+    partners=("weights", "guidance"),
+    modes=("exact", "implicit"),
+    guidances=(1.0, 2.5),
+    gaps=(1.0,),
+    reserve=128,
+    judged=2,
 )
 
 
@@ -39,13 +58,17 @@ def test_the_guidance_that_is_best_is_found_also_beyond_the_start(
     best: float, tmp_path: Path
 ) -> None:
     pretend = Pretend(best=best)
-    chosen = choose(PLAN, rendering(tmp_path, pretend), split_pairs("dev", 256))
+    choice = choose(PLAN, rendering(tmp_path, pretend), split_pairs("dev", 256))
+    chosen = choice.chosen
     assert (chosen.strong, chosen.equal, chosen.reflected, chosen.extrapolated) == (best,) * 4
     assert chosen.effective == pytest.approx(best + 0.7, abs=0.01)
     assert chosen.reflecting == pytest.approx(best + 1.4, abs=0.01)
-    tried = {column.guidance for column, _ in pretend.called if column.partner is None}
-    assert tried >= {*PLAN.start}
-    assert (6.0 in tried) == (best >= 4)
+    called = {column for column, _ in pretend.called}
+    for family, own in choice.tried.items():
+        assert {*own.values()} <= called
+        assert all(column.guidance == guidance for guidance, column in own.items())
+        assert {*own} >= {*PLAN.start, best}, family
+        assert (6.0 in own) == (best >= 4)
 
 
 def test_the_test_is_sampled_only_when_all_is_chosen(tmp_path: Path) -> None:
@@ -74,13 +97,57 @@ def test_holm_s_correction_is_of_the_secondary_claims(tmp_path: Path) -> None:
     assert f"Holm's correction for {len(claims)} claims" in result.remarks[0]
 
 
-def test_more_than_guidance_takes_both_arms(tmp_path: Path) -> None:
-    """Guidance that is matched over all steps falls short of what reflection has; over the
-    reflecting ones, it does not."""
-    remark = studied(tmp_path / "gain", Pretend(gain=0.4)).remarks[1]
-    assert remark.startswith("That reflection does more than guidance is shown")
-    only = studied(tmp_path / "same", Pretend(best=3.9)).remarks[1]
-    assert only.startswith("That reflection does more than guidance is not shown")
+def test_more_than_guidance_takes_both_arms_and_the_best_guidance(tmp_path: Path) -> None:
+    def is_shown(pretend: Pretend) -> tuple[list[str], bool]:
+        result = studied(tmp_path / str(pretend.gain) / str(pretend.best), pretend)
+        claims = [result.claims[0]]
+        claims += [
+            c for c in result.claims if c.text.lower().startswith(("more than g", "and more"))
+        ]
+        assert len(claims) == 3
+        shown = result.remarks[1].startswith("That reflection does more than guidance is shown")
+        return [claim.verdict for claim in claims], shown
+
+    assert is_shown(Pretend(gain=0.4)) == ([HOLDS] * 3, True)
+    # What is matched over all steps falls short of what reflection has, over its own it does not.
+    verdicts, shown = is_shown(Pretend(best=3.9))
+    assert HOLDS in verdicts[1:]
+    assert verdicts[1:] != [HOLDS] * 2
+    assert not shown
+    # Strong is at its best where reflection begins: both arms are past it, and worse for that.
+    verdicts, shown = is_shown(Pretend(best=2.5, past=0.4))
+    assert verdicts[0] != HOLDS
+    assert verdicts[1:] == [HOLDS] * 2
+    assert not shown
+
+
+def test_paths_are_compared_where_nothing_is_missing() -> None:
+    pairs = split_pairs("test", 2)
+    made = {key: {"jitter": 0.5, "psnr_complete": psnr} for key, psnr in (("a", 20.0), ("b", None))}
+
+    class Rows:
+        def of(self, column: Column, pair: Pair) -> Row:
+            values = dict.fromkeys([*METRICS, "guidance"], 1.0) | made["ab"[pairs.index(pair)]]
+            return Row("", {}, "", 0, values, 16, 1.0)
+
+    means = Found.of(cast(Videos, Rows()), Column(8, 2.5), pairs)
+    column = [*METRICS].index("jitter_complete")
+    assert means.values[0, column] == 0.5
+    assert np.isnan(means.values[1, column])
+    assert [*means.values[:, [*METRICS].index("jitter")]] == [0.5, 0.5]
+
+
+def test_each_comparison_is_asked_once(tmp_path: Path) -> None:
+    """A reflection without guidance takes as many evaluations as strong in as many steps with."""
+    chosen = Chosen(2.5, 2.5, 1.0, 1.0, effective=1.8, reflecting=2.6)
+    planned, pairs = columns(PLAN, chosen), split_pairs("test", 16)
+    assert planned[BEST] == planned[EQUAL]
+    made = rendering(tmp_path, Pretend())
+    made.get(Wanted(column, pairs) for column in planned.values())
+    found = {label: Found.of(made, column, pairs) for label, column in planned.items()}
+    asked = [claim.text for claim in Report(PLAN, chosen, found).claims]
+    assert len(asked) == len(CLAIMS) - 1
+    assert not any(text.startswith("More than strong in as many steps") for text in asked)
 
 
 def test_how_many_captions_there_are_is_told(tmp_path: Path) -> None:
@@ -116,7 +183,11 @@ def test_the_result_is_json_and_drawn_from_it(tmp_path: Path) -> None:
     again = read(json.loads(text), tmp_path)
     assert [claim.verdict for claim in again.claims] == [claim.verdict for claim in result.claims]
     assert keep.write(again, tmp_path).stat().st_size > 10_000
-    assert "| exact, 50% of the steps | 64 | 32 |" in (tmp_path / "shapes-video.md").read_text()
+    page = (tmp_path / "shapes-video.md").read_text()
+    assert "| exact, 50% of the steps | 64 | 8 | 4 | 32 |" in page
+    assert "| extrapolate, 50% of the steps | 64 | 11 | 6 | 34 |" in page
+    assert "| extrapolate, 50% of the steps | strong, equal evaluations | 34 and 32 |" in page
+    assert "| guidance 1.5 | guidance 2.5 | guidance 4 |" in page
 
 
 def test_settings_are_judged_on_a_split_of_their_own(tmp_path: Path) -> None:
@@ -133,7 +204,7 @@ def test_settings_are_judged_on_a_split_of_their_own(tmp_path: Path) -> None:
 
 def test_where_no_settings_win_it_is_said(tmp_path: Path) -> None:
     result = settings.result("video", SEARCH, rendering(tmp_path, Pretend()), seed=0)
-    assert result.remarks[0].startswith("None was shown to beat the strong model alone")
+    assert result.remarks[0].startswith("Not shown to beat the strong model alone")
     for claim in result.claims:
         assert claim.found in result.remarks[0]
 
@@ -146,8 +217,19 @@ def test_only_the_kinds_furthest_ahead_are_judged(tmp_path: Path) -> None:
     assert len(judged) == 2  # the one, and strong alone
     assert len(result.claims) == 1
     chosen = dict(result.tables[0].rows)
-    assert len(chosen) == 2
-    assert [row[-1] == "–" for row in chosen.values()].count(True) == 1
+    assert [*chosen] == ["strong alone", "weights", "guidance (weak: 1)"]
+    assert [row[-1] == "–" for row in chosen.values()] == [True, False, True]
+
+
+def test_everything_that_is_searched_takes_as_many_evaluations(tmp_path: Path) -> None:
+    pretend = Pretend(gain=0.4)
+    search = replace(Search(), reserve=16, plan=replace(FULL, dev=8))
+    settings.result("video", search, rendering(tmp_path, pretend), seed=0)
+    columns = {column for column, _ in pretend.called}
+    assert {column.partner for column in columns} == {None, *search.partners}
+    assert {column.share for column in columns if column.partner} == {*FULL.shares}
+    for column in columns:
+        assert 0 <= column.evaluations - search.evaluations < 6, column  # of one step
 
 
 def test_a_model_without_weights_is_refused_in_one_line(

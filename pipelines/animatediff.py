@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
+import torch
 from diffusers import (
     AnimateDiffControlNetPipeline,
     AnimateDiffPipeline,
@@ -18,29 +20,52 @@ from diffusers import (
     UNet2DConditionModel,
     UNetMotionModel,
 )
+from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from ..core.family import UnsupportedSide
 from ..core.pipeline import ReflectionMixin
 from ..memory.sharing import share
+from ..memory.tensors import place, tensors
 from . import stable_diffusion
 
-# Image UNets that were given motion modules, with the video UNet that they came from.
-_with_motion: WeakKeyDictionary[nn.Module, tuple[ReferenceType[nn.Module], nn.Module]]
+# Image UNets that were given motion modules: what was made of them, and of what it was made.
+_with_motion: WeakKeyDictionary[nn.Module, tuple[_Parts, nn.Module]]
 _with_motion = WeakKeyDictionary()
+
+
+class _Parts(NamedTuple):
+    """What a conversion is made of: as long as it is the same, so is the result.
+
+    Attributes:
+        weights: where those of the image UNet lie.
+    """
+
+    own: ReferenceType[nn.Module]
+    dtype: torch.dtype
+    device: torch.device
+    weights: list[Hashable]
 
 
 def with_motion_of(pipe: Any, module: nn.Module) -> nn.Module:
     """Give an image UNet the pipeline's own motion modules: the very same, not copies.
 
     Raises:
-        UnsupportedSide: if its blocks are others than the pipeline's.
+        UnsupportedSide: if its blocks are others than the pipeline's, or it has a LoRA.
     """
     if not isinstance(module, UNet2DConditionModel):
         return module
     own: UNetMotionModel = pipe.unet
-    made_from, made = _with_motion.get(module, (None, None))
-    if made is not None and made_from is not None and made_from() is own:
+    if any(isinstance(layer, LoraLayer) for layer in module.modules()):
+        raise UnsupportedSide(
+            "the side's UNet is an image model's with a LoRA, which does not survive its getting "
+            "the pipeline's motion modules; load the model with load_denoiser(pipe, ...), and the "
+            "LoRA into what that returns"
+        )
+    weights = [place(tensor) for tensor in tensors(module).values()]
+    parts = _Parts(ref(own), own.dtype, torch.device(pipe._execution_device), weights)
+    made_of, made = _with_motion.get(module, (None, None))
+    if made is not None and made_of == parts:
         return made
     kinds = {"DownBlock2D": "DownBlockMotion", "CrossAttnDownBlock2D": "CrossAttnDownBlockMotion"}
     if [kinds.get(k) for k in module.config.down_block_types] != list(own.config.down_block_types):
@@ -52,7 +77,7 @@ def with_motion_of(pipe: Any, module: nn.Module) -> nn.Module:
     video = video.to(dtype=own.dtype, device=pipe._execution_device).eval()
     share(own, video)
     share(module, video)
-    _with_motion[module] = ref(own), video
+    _with_motion[module] = parts, video
     return video
 
 

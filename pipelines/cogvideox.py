@@ -13,11 +13,10 @@ from diffusers import (
 from ..core.family import Call, Family
 from ..core.pipeline import ReflectionMixin
 from ..core.reflection import Reflection
-from .guidance import unnamed_in_one_call
 
 
 def _refuses(pipe: Any, call: Call, reflection: Reflection) -> str | None:
-    if call.get("use_dynamic_cfg") and unnamed_in_one_call(reflection):
+    if call.get("use_dynamic_cfg") and pipe.family.yields_unnamed_pair(reflection):
         return (
             "use_dynamic_cfg=True changes the guidance with every step; name the guidance_scale "
             "of both sides, pass use_dynamic_cfg=False, or use mode='exact'"

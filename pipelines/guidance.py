@@ -38,13 +38,3 @@ def unless_off(is_on: Callable[[Call], bool], how: str) -> Refuses:
         return None
 
     return refuses
-
-
-def unnamed_in_one_call(reflection: Reflection) -> bool:
-    """Whether one call is to yield both outputs, of sides whose guidance is left to the call."""
-    sides = (reflection.strong, reflection.weak)
-    return (
-        reflection.guidance_pair
-        and reflection.mode in ("implicit", "cached", "extrapolate")
-        and any(side.guidance_scale is None for side in sides)
-    )

@@ -17,6 +17,9 @@ class _Guider(Guidance):
         guider = pipe.guider
         return float(guider.guidance_scale) if guider._enabled else 1.0
 
+    def rescaled_by(self, pipe: Any, call: Call) -> list[str]:
+        return ["the guider's guidance_rescale"] if pipe.guider.guidance_rescale > 0 else []
+
     def switch_on(self, pipe: Any, call: dict[str, Any]) -> Callable[[], None]:
         guider = pipe.guider
         before = guider.guidance_scale, guider._enabled

@@ -11,7 +11,7 @@ from ..core.family import Call, Family, Guidance
 from ..core.pipeline import ReflectionMixin
 from ..core.reflection import Reflection
 from .catalog import LTX2_TERMS
-from .guidance import unless_off, unnamed_in_one_call
+from .guidance import unless_off
 
 
 def _further_terms(call: Call) -> bool:
@@ -23,7 +23,7 @@ _refuses_terms = unless_off(_further_terms, ", ".join(f"{k}={v}" for k, v in LTX
 
 def _refuses(pipe: Any, call: Call, reflection: Reflection) -> str | None:
     scales = {call.get("guidance_scale"), call.get("audio_guidance_scale")} - {None}
-    if len(scales) > 1 and unnamed_in_one_call(reflection):
+    if len(scales) > 1 and pipe.family.yields_unnamed_pair(reflection):
         return (
             "guidance_scale and audio_guidance_scale differ; name the guidance_scale of both "
             "sides, or use mode='exact'"

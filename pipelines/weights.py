@@ -15,7 +15,8 @@ from .families import reflecting_class
 def load_denoiser(pipe: Any, model: str | Path, **kwargs: Any) -> Any:
     """Load what a pipeline denoises with, from another model of its kind.
 
-    Every parameter equal to the pipeline's own is shared, not stored twice.
+    Every parameter equal to the pipeline's own is shared, not stored twice; so fuse a LoRA into
+    the pipeline's before.
 
     Args:
         pipe: a pipeline of a supported family.

@@ -45,8 +45,8 @@ HELD = (
     Held("The best reflection gets more right than plain sampling at its best guidance, for as "
          "many evaluations", REFLECTED, PLAIN),
     Held("and better outlines", REFLECTED, PLAIN, by="iou"),
-    Held("Its outlines are better also than those of plain sampling at the guidance that development "
-         "chose for outlines", REFLECTED, OUTLINED, by="iou"),
+    Held("Its outlines are better also than those of plain sampling at the guidance that "
+         "development chose for outlines", REFLECTED, OUTLINED, by="iou"),
     Held("It gets more right than extrapolation at its best settings", REFLECTED, EXTRAPOLATED),
     Held("Extrapolation at its best settings gets more right than plain sampling at its best "
          "guidance", EXTRAPOLATED, PLAIN),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers import AnimateDiffPipeline
 from peft import LoraConfig
+from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
 from w2sd_video.pipelines.families import reflecting_class
 
@@ -55,6 +56,28 @@ def test_a_side_s_scale_is_that_of_the_text_encoder_too(
     weak = Side(adapters={"art": -0.7}, prompt=prompt)
     assert same(frames(pipe, reflection=Reflection(weak=weak)), expected)
     assert state_of(pipe) == before
+
+
+def test_a_callback_s_scale_of_another_adapter_holds_for_the_sides(pipe: Any) -> None:
+    add_lora(pipe.unet)
+    add_lora(pipe.unet, "style", seed=8)
+    pipe.set_adapters(["art", "style"], [1.0, 1.0])
+    layer = next(module for module in pipe.unet.modules() if isinstance(module, LoraLayer))
+    seen: list[dict[str, float]] = []
+
+    def fade(pipe: Any, *_: object) -> dict[str, object]:
+        pipe.set_adapters(["art", "style"], [1.0, 0.25])
+        return {}
+
+    def look(*_: object) -> None:
+        seen.append({name: layer.scaling[name] for name in layer.active_adapters})
+
+    weak = Reflection(weak=Side(adapters={"art": -1.0}))
+    with pipe.unet.register_forward_pre_hook(look):
+        frames(pipe, steps=2, reflection=weak, callback_on_step_end=fade)
+    before, after = ({"art": art, "style": s} for art, s in ((1.0, 1.0), (1.0, 0.25)))
+    sides = [before, before | {"art": -1.0}, before, after, after | {"art": -1.0}, after]
+    assert seen == sides
 
 
 def test_sides_of_one_prompt_have_their_own_scales(pipe: Any) -> None:

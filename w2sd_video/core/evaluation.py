@@ -99,7 +99,7 @@ class Evaluator:
 
     @property
     def _sees_both(self) -> bool:
-        """Whether this denoiser call sees two halves; callbacks may end guidance half-way."""
+        """Whether two halves are asked for; callbacks may end guidance half-way."""
         return self.guided.halves and getattr(self.pipe, "do_classifier_free_guidance", True)
 
     # --- the denoiser --------------------------------------------------------------------
@@ -161,6 +161,8 @@ class Evaluator:
         """
         setting, call = self.setting, self._call
         given = given | _known(setting.unconditional if nth else setting.arguments, given)
+        if self.guided.halves and not self._sees_both:  # the second one does not come
+            return self._without_guidance(self.run.counted(forward, given))
         enough = setting.half(0) if self.guided.halves else None
         if nth == 0:
             if enough == 1:
@@ -191,6 +193,15 @@ class Evaluator:
         for (c, _), result in zip(pairs, results, strict=True):
             c.copy_(result)
         return tuple(c for c, _ in pairs)
+
+    def _without_guidance(self, output: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Where the call has ended it, of both sides: a pair in guidance is equal then."""
+        if not self._call.reflected:
+            return output
+        nothing = tuple(torch.zeros_like(out) for out in output)
+        if self.guided.yields_pair:
+            self._keep_difference([out.float() for out in nothing])
+        return nothing if self._call.stage is Stage.PAIR else output
 
     def _prompts(self, given: Arguments, whole: bool) -> Arguments:
         """The setting's arguments that this module takes, of both halves or the conditional."""

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from . import caches
-from .reflection import Reflection, Side
+from .reflection import Reflection, Side, Stage
 
 Call = Mapping[str, Any]  # the arguments of a pipeline call, by name
 
@@ -69,6 +69,11 @@ class Guidance:
         )
         return negative and float(call.get(self.arguments[0]) or 0.0) > 1
 
+    def rescaled_by(self, pipe: Any, call: Call) -> list[str]:
+        """The arguments by which a call rescales it."""
+        names = ("guidance_rescale", "audio_guidance_rescale")
+        return [name for name in names if (call.get(name) or 0.0) > 0]
+
     def switch_on(self, pipe: Any, call: dict[str, Any]) -> Callable[[], None]:
         """Have the pipeline evaluate both halves; what is returned undoes it."""
         call[self.arguments[0]] = 2.0
@@ -113,6 +118,14 @@ class Family:
         found = {name: getattr(pipe, name, None) for name in self.denoisers}
         return {name: module for name, module in found.items() if module is not None}
 
+    def yields_unnamed_pair(self, reflection: Reflection) -> bool:
+        """Whether one call is to yield both outputs, of sides whose guidance is the call's own."""
+        stages = reflection.stages(self.halves, self.direct)
+        sides = (reflection.strong, reflection.weak)
+        return (
+            Stage.PAIR in stages or reflection.final_yields_pair(self.halves, self.direct)
+        ) and any(side.guidance_scale is None for side in sides)
+
     def check(self, pipe: Any, call: Call, reflection: Reflection) -> None:
         """Refuse, by name, what this family or this pipeline cannot do.
 
@@ -146,7 +159,19 @@ class Family:
         self._check_image(pipe, call, reflection)
         if (why := self.refuses(pipe, call, reflection)) is not None:
             raise UnsupportedSide(why)
+        self._check_rescaling(pipe, call, reflection)
         self._check_negative_prompt(pipe, call, reflection)
+
+    def _check_rescaling(self, pipe: Any, call: Call, reflection: Reflection) -> None:
+        """What rescales the pipeline's own guidance has no part in the difference of its halves."""
+        if self.guidance.of(pipe, call) <= 1 or not self.yields_unnamed_pair(reflection):
+            return
+        for name in self.guidance.rescaled_by(pipe, call):
+            raise UnsupportedSide(
+                f"mode={reflection.mode!r} takes a pair in guidance from one call, in which {name} "
+                f"has no part; set it to 0, name the guidance_scale of both sides, or use "
+                f"mode='exact'"
+            )
 
     def _check_negative_prompt(self, pipe: Any, call: Call, reflection: Reflection) -> None:
         """A side's negative prompt is shown to the unconditional half only."""

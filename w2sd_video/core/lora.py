@@ -30,30 +30,47 @@ class LoraState:
     def of(cls, layer: LoraLayer) -> LoraState:
         return cls(layer, tuple(layer.active_adapters), layer.disable_adapters, dict(layer.scaling))
 
-    @property
-    def scales(self) -> tuple[Any, ...]:
-        """What of it decides the layer's output."""
-        on = () if self.disabled else self.active
-        return tuple((name, self.scaling[name]) for name in on if name in self.scaling)
-
     def put(self) -> None:
         # Not set_adapter(): it would also switch requires_grad.
         self.layer._active_adapter = list(self.active)
         self.layer._disable_adapters = self.disabled
         self.layer.scaling.update(self.scaling)
 
-    def changed(self, scales: Mapping[str, float]) -> LoraState:
-        """The same layer with some adapters at other scales; 0 switches one off."""
-        here = {name: scale for name, scale in scales.items() if name in self.layer.scaling}
-        active = () if self.disabled else self.active
+
+@dataclass(frozen=True)
+class LoraScales:
+    """Scales of some adapters of one LoRA layer; 0 switches one off.
+
+    The others are left as they are, which a callback may change between two stages.
+
+    Attributes:
+        scaling: what the layer multiplies each by, its own ``alpha`` and rank included.
+    """
+
+    layer: LoraLayer
+    scaling: dict[str, float]
+
+    @classmethod
+    def of(cls, layer: LoraLayer, scales: Mapping[str, float]) -> LoraScales:
+        """Of the adapters that the layer has."""
+        before = dict(layer.scaling)
+        for name in before.keys() & scales.keys():
+            layer.set_scale(name, scales[name])
+        scaling = {name: layer.scaling[name] for name in scales if name in before}
+        layer.scaling.update(before)
+        return cls(layer, scaling)
+
+    def put(self) -> None:
+        layer = self.layer
+        active = () if layer.disable_adapters else layer.active_adapters
         # In the order that there was: sums in another one are rounded to something else.
-        on = [n for n in dict.fromkeys((*active, *here)) if here.get(n) != 0]
-        scaling = {}
-        for name, scale in here.items():
-            self.layer.set_scale(name, scale)
-            scaling[name] = self.layer.scaling[name]
-        self.layer.scaling.update(self.scaling)
-        return LoraState(self.layer, tuple(on), not on, {**self.scaling, **scaling})
+        on = [n for n in dict.fromkeys((*active, *self.scaling)) if self.scaling.get(n) != 0]
+        LoraState(layer, tuple(on), not on, self.scaling).put()
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What of it decides the layer's output, beside how the layer is."""
+        return tuple(self.scaling.items())
 
 
 def check(call: Call, reflection: Reflection) -> None:
@@ -76,8 +93,8 @@ def scaled(
     given: dict[str, nn.Module],
     encoders: dict[str, nn.Module],
     scales: Mapping[str, float],
-) -> tuple[tuple[LoraState, ...], tuple[LoraState, ...]]:
-    """The layers' states in the denoisers, and those in text encoders that have such adapters.
+) -> tuple[tuple[LoraScales, ...], tuple[LoraScales, ...]]:
+    """Of the layers in the denoisers, and of those in text encoders that have such adapters.
 
     Args:
         own: the pipeline's denoisers; given: a side's in their place, if it has any.
@@ -97,22 +114,31 @@ def scaled(
             "call pipe.unfuse_lora() first"
         )
     in_denoisers, in_encoders = (
-        tuple(LoraState.of(layer).changed(scales) for layer in layers) for layers in (used, read)
+        tuple(LoraScales.of(layer, scales) for layer in layers) for layers in (used, read)
     )
     return in_denoisers, in_encoders
 
 
 @contextmanager
-def put(states: tuple[LoraState, ...]) -> Iterator[None]:
-    """Within it, layers have these states; afterwards their own again."""
-    before = [LoraState.of(state.layer) for state in states]
+def put(scales: tuple[LoraScales, ...]) -> Iterator[None]:
+    """Within it, layers have these scales; afterwards their own again."""
+    before = [LoraState.of(each.layer) for each in scales]
     try:
-        for state in states:
-            state.put()
+        for each in scales:
+            each.put()
         yield
     finally:
         for state in before:
             state.put()
+
+
+def fused_into(own: nn.Module, other: nn.Module) -> bool:
+    """Whether LoRA of one module is fused into weights that are another's, too."""
+    merged = [layer.get_base_layer().weight for layer in _layers([own]) if layer.merged]
+    if not merged or own is other:
+        return False
+    theirs = {parameter.data_ptr() for parameter in other.parameters()} - {0}  # offloaded
+    return any(weight.data_ptr() in theirs for weight in merged)
 
 
 def _find(

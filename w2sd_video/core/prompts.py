@@ -10,7 +10,7 @@ import torch
 
 from . import halves, lora
 from .family import Call, UnsupportedSide
-from .lora import LoraState
+from .lora import LoraScales
 
 Arguments = dict[str, Any]
 
@@ -37,18 +37,18 @@ class Encoder:
         return self._shown is not None
 
     def encode(
-        self, prompt: Any, negative_prompt: Any, states: tuple[LoraState, ...] = ()
+        self, prompt: Any, negative_prompt: Any, scales: tuple[LoraScales, ...] = ()
     ) -> tuple[Arguments, Arguments]:
         """For the first call and for the second; None leaves a prompt as the call has it.
 
         Args:
-            states: of the text encoders' LoRA layers, where they are not to be as they are.
+            scales: of the text encoders' LoRA layers, where they are not to be as they are.
         """
-        key = repr((prompt, negative_prompt, [state.scales for state in states]))
+        key = repr((prompt, negative_prompt, [each.key for each in scales]))
         if key not in self._encoded:
             travel = bool(getattr(self._pipe, "free_noise_enabled", False))
             call = replaced(self._call, prompt, negative_prompt, travel=travel)
-            with lora.put(states):
+            with lora.put(scales):
                 first, second = self._prepare(call)
             self._encoded[key] = _of_prompt(first), _of_prompt(second)
         return self._encoded[key]
@@ -63,6 +63,8 @@ class Encoder:
                 self._sample(**call)
         finally:
             self._shown = None
+        if len(shown) < self._calls:  # strength leaves no step to take
+            return {}, {}
         return shown[0], shown[1] if self._calls == 2 else {}
 
     def show(self, given: Arguments, config: Any) -> Any:

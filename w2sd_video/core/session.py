@@ -27,6 +27,7 @@ from .reflection import Reflection, Side, Stage
 from .replaced import replaced
 from .scheduler import Call, ReflectingScheduler
 from .sides import Setting
+from .taken import taken
 
 
 class Session:
@@ -60,6 +61,7 @@ class Session:
         self._begun = False  # the pipeline has prepared everything and is in its loop
         self._cached = False  # a denoiser keeps features from one call for later ones
         self._in_context = False  # and has been told which call it is that comes
+        self._with_users = False  # their callback runs
         self._bar: Any = None
         self._exit = ExitStack()
 
@@ -67,7 +69,10 @@ class Session:
 
     def __enter__(self) -> Session:
         if self.pipe._session is not None:
-            raise RuntimeError("the pipeline is in a call already; use one pipeline a thread")
+            raise RuntimeError(
+                "the pipeline is in a call already; give each thread a pipeline with modules of "
+                "its own"
+            )
         try:
             self._exit.enter_context(replaced(self.pipe, "_session", self))
             self._wrap_denoisers(self.family.modules(self.pipe))
@@ -150,14 +155,17 @@ class Session:
 
     def _wrap(self, module: nn.Module, around: Callable[[Forward, Arguments], Any]) -> None:
         """For this call, have ``around(forward, arguments by name)`` stand for ``forward``."""
-        forward = module.forward
         if any(module is other for other in self._wrapped):
             return  # strong and weak may name one module
         self._wrapped.append(module)
+        self._exit.enter_context(taken(module))
+        forward = module.forward
         names = list(inspect.signature(type(_uncompiled(module)).forward).parameters)[1:]
 
         @functools.wraps(forward)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
+            if self._with_users:  # who may call another pipeline with this module
+                return forward(*args, **kwargs)
             given = dict(zip(names, args, strict=False)) | kwargs
             return around(forward, {names[0]: given[names[0]]} | given)  # the latents first
 
@@ -268,9 +276,11 @@ class Session:
                 return {}
             self._tell_steps()
             self._leave()  # the next stage has been entered; users are shown the call's own
+            self._with_users = True
             try:
                 return users(pipe, done.step - facade.first, t, tensors) or {}
             finally:
+                self._with_users = False
                 self._enter(facade.current)
 
         self.arguments["callback_on_step_end"] = once_a_step

@@ -16,13 +16,13 @@ from torch import nn
 
 from . import lora
 from .family import Family, UnsupportedSide, image_processors
-from .lora import LoraState
+from .lora import LoraScales, LoraState
 from .reflection import Side
 
 # Gives the denoiser's arguments for other prompts, or the call's own, read with other scales of
 # the text encoders' LoRA: of the guided batch or the conditional call, and of the unconditional
 # call where that is one of its own.
-Encode = Callable[[Any, Any, tuple[LoraState, ...]], tuple[dict[str, Any], dict[str, Any]]]
+Encode = Callable[[Any, Any, tuple[LoraScales, ...]], tuple[dict[str, Any], dict[str, Any]]]
 
 # What makes the denoiser's input of a prompt, and may have LoRA of its own:
 READERS = ("text_encoder", "text_encoder_2", "text_encoder_3", "connectors")
@@ -34,7 +34,7 @@ class Setting:
 
     Attributes:
         modules: pipeline attributes and the modules to stand in for them.
-        lora: the state of every LoRA layer that changes.
+        lora: of every LoRA layer in the denoisers the scales that change.
         attributes: other attributes to change: object, name, value.
         arguments: keyword arguments of the denoiser to replace.
         unconditional: likewise, for the second call of a family that makes two.
@@ -46,7 +46,7 @@ class Setting:
     """
 
     modules: dict[str, nn.Module] = field(default_factory=dict)
-    lora: tuple[LoraState, ...] = ()
+    lora: tuple[LoraScales, ...] = ()
     attributes: tuple[tuple[Any, str, Any], ...] = ()
     arguments: dict[str, Any] = field(default_factory=dict)
     unconditional: dict[str, Any] = field(default_factory=dict)
@@ -59,12 +59,12 @@ class Setting:
     def enter(self, pipe: Any) -> Callable[[], None]:
         """Make the changes; what is returned undoes them."""
         modules = {name: getattr(pipe, name) for name in self.modules}
-        states = [LoraState.of(state.layer) for state in self.lora]
+        states = [LoraState.of(scales.layer) for scales in self.lora]
         attributes = [(thing, name, getattr(thing, name)) for thing, name, _ in self.attributes]
         # Not by setattr, which would write into the pipeline's config.
         pipe.__dict__.update(self.modules)
-        for state in self.lora:
-            state.put()
+        for scales in self.lora:
+            scales.put()
         for thing, name, value in self.attributes:
             setattr(thing, name, value)
 
@@ -94,7 +94,7 @@ def prepare(pipe: Any, family: Family, side: Side, guided: bool, encode: Encode)
     Args:
         guided: whether the denoiser will see both halves of classifier-free guidance.
         encode: gives the denoiser's arguments for a prompt and a negative prompt, read with
-            LoRA layers of the text encoders in given states.
+            LoRA layers of the text encoders at given scales.
 
     Raises:
         UnsupportedSide
@@ -104,10 +104,10 @@ def prepare(pipe: Any, family: Family, side: Side, guided: bool, encode: Encode)
     used = {**own, **modules}
     arguments: dict[str, Any] = {}
     unconditional: dict[str, Any] = {}
-    states: tuple[LoraState, ...] = ()
-    reading: tuple[LoraState, ...] = ()
+    scales: tuple[LoraScales, ...] = ()
+    reading: tuple[LoraScales, ...] = ()
     if side.adapters is not None:
-        states, reading = lora.scaled(own, modules, _text_encoders(pipe), side.adapters)
+        scales, reading = lora.scaled(own, modules, _text_encoders(pipe), side.adapters)
     if reading or side.prompt is not None or side.negative_prompt is not None:
         arguments, unconditional = encode(side.prompt, side.negative_prompt, reading)
     attributes: list[tuple[Any, str, Any]] = []
@@ -118,7 +118,7 @@ def prepare(pipe: Any, family: Family, side: Side, guided: bool, encode: Encode)
     scale, factor = side.guidance_scale, family.guidance.embedded
     return Setting(
         modules,
-        states,
+        scales,
         tuple(attributes),
         arguments,
         unconditional,
@@ -159,6 +159,11 @@ def _fitting(pipe: Any, family: Family, given: Any) -> dict[str, nn.Module]:
     for (name, mine), module in zip(own.items(), modules, strict=True):
         fitted[name] = module = family.fit(pipe, module)
         _check_kind(module, mine)
+        if lora.fused_into(mine, module):
+            raise UnsupportedSide(
+                "the pipeline's LoRA is fused into weights that the side's denoiser shares, so "
+                "that both have it; call pipe.unfuse_lora(), or fuse it before load_denoiser()"
+            )
         there = _runs_on(module)
         if module.dtype != mine.dtype or there.type != device.type:
             raise UnsupportedSide(

@@ -16,6 +16,16 @@ BAD: Cases = {
         "ok.txt -c shape",
         "--config: unknown preset 'shape', did you mean 'shapes'?",
     ),
+    "a part of an embedded model": (
+        {},
+        "ok.txt --set model.motion_adapter=o/m",
+        "--set: model.motion_adapter: means nothing to 'shapes', which is whole as it is",
+    ),
+    "an embedded model in another pipeline": (
+        {},
+        "ok.txt --set model.pipeline=WanPipeline",
+        "--set: model.pipeline: 'shapes' is of AnimateDiffPipeline, not of WanPipeline",
+    ),
     "another preset": (
         {},
         "ok.txt -c nothing",

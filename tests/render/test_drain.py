@@ -63,6 +63,27 @@ def test_from_the_command_line(command, capsys: pytest.CaptureFixture[str]) -> N
     assert events[-1]["skipped"] == 6
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("arguments.no_such=1", "arguments.no_such: AnimateDiffPipeline has no such argument"),
+        ("scheduler.no_such=1", "scheduler.no_such: DDIMScheduler has no such setting"),
+    ],
+)
+def test_what_a_call_does_not_take_is_told_before_anything_is_done(
+    command, capsys: pytest.CaptureFixture[str], setting: str, message: str
+) -> None:
+    """A dry run tells it, too, also of clips whose pace is known; and the folder stays as it is."""
+    given = ("-o", "out", "--set", "scheduler.name=DDIMScheduler")
+    assert command(*given) == 0
+    kept = Path("out/run.yaml").read_text()
+    for more in ([], ["--dry-run"]):
+        capsys.readouterr()
+        assert command(*given, "--seed", "5", "--set", setting, *more) == 2
+        assert message in capsys.readouterr().err
+    assert Path("out/run.yaml").read_text() == kept
+
+
 def test_the_gallery_is_written_anew_when_something_has_changed(
     command, capsys: pytest.CaptureFixture[str]
 ) -> None:

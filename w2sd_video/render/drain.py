@@ -22,7 +22,7 @@ from w2sd_video.render.record.standing import standing
 from w2sd_video.render.reporting.gallery import write_gallery
 from w2sd_video.render.reporting.progress import Reporter, reporter
 from w2sd_video.render.request import Request
-from w2sd_video.render.run import run
+from w2sd_video.render.run import check_calls, run
 from w2sd_video.render.stopping import stoppable
 from w2sd_video.render.timing.forecast import Forecast, forecast
 from w2sd_video.render.timing.paces import Paces, Tally
@@ -69,8 +69,9 @@ def drain(planned: Plan, request: Request, settings: dict[str, Any]) -> int:
     logging.basicConfig(handlers=[_Tell(report)], level=logging.WARNING, force=True)
     folder = request.place
     with open_folder(folder, request.shard) as ledger:
-        write_settings(folder, settings)
         found = standing(planned.jobs, folder, ledger, request.retry_failed)
+        check_calls(found.jobs)
+        write_settings(folder, settings)  # which are no typing errors
         paces = Paces()
         expected = forecast(found.jobs, paces, engine.place)
         for note in planned.notes:

@@ -16,6 +16,24 @@ from w2sd_video.render.settings.kinds import pipeline_name
 from w2sd_video.render.timing.paces import Tally
 
 
+def check_calls(jobs: list[Job]) -> None:
+    """See that pipelines' calls take what is configured for them, without loading any.
+
+    Raises:
+        InputError: naming the job and the key.
+    """
+    if not jobs:
+        return
+    from w2sd_video.render.engines.station import blaming
+    from w2sd_video.render.inference.calls import check  # these import torch
+    from w2sd_video.render.inference.loading import pipeline_class
+
+    for job in {id(job.settings): job for job in jobs}.values():  # one of each kind
+        if pipeline_name(job.config.model) in MODULES:
+            with blaming(job):
+                check(pipeline_class(job.config.model), job.config)
+
+
 def run(
     jobs: list[Job],
     folder: Path,
@@ -45,14 +63,6 @@ def run(
     """
     if not jobs:
         return
-    from w2sd_video.render.engines.station import blaming
-    from w2sd_video.render.inference.calls import check as check_call  # these import torch
-    from w2sd_video.render.inference.loading import pipeline_class
-
-    for job in {id(job.settings): job for job in jobs}.values():  # one of each kind
-        if pipeline_name(job.config.model) in MODULES:
-            with blaming(job):
-                check_call(pipeline_class(job.config.model), job.config)
     ledger.add(jobs)
     settings = {job.id: job.settings for job in jobs}
 

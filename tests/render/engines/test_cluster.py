@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -37,6 +38,23 @@ def nodes() -> Iterator[Any]:
     yield made
     ray.shutdown()
     made.shutdown()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_run_s_own_signals_stay(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray would exit at once at SIGTERM, where a run ends its step."""
+
+    def connected(**_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as ray.init() puts one of its own
+        if not there:
+            raise ConnectionError("no such cluster")
+
+    monkeypatch.setattr(ray, "init", connected)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    before = signal.getsignal(signal.SIGTERM)
+    with nullcontext() if there else pytest.raises(InputError), cluster._connected():
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_nodes_come_and_go(nodes: Any, tiny: Path, tmp_path: Path, here: dict[str, bytes]) -> None:

@@ -37,6 +37,27 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_an_embedded_model_takes_another_denoiser_and_dtypes() -> None:
+    """Its clips' ids tell of them."""
+    reference = ModelRef(id="shapes/weak")
+    dtype = {"default": "bfloat16", "vae": "float32"}
+    pipe = load_pipeline(Model(id="shapes", denoiser=reference, dtype=dtype))
+    weak = load_pipeline(Model(id="shapes/weak")).unet.to(torch.bfloat16)
+    assert all(map(torch.equal, pipe.unet.parameters(), weak.parameters()))
+    assert (pipe.unet.dtype, pipe.text_encoder.dtype, pipe.vae.dtype) == (
+        torch.bfloat16, torch.bfloat16, torch.float32,
+    )  # fmt: skip
+
+
+def test_a_part_that_the_pipeline_has_no_place_for(parts: Path) -> None:
+    motion = ModelRef(id=str(parts / "motion"))
+    model = Model(
+        id=str(parts / "image"), pipeline="StableDiffusionPipeline", motion_adapter=motion
+    )
+    with pytest.raises(InputError, match="motion_adapter: StableDiffusionPipeline takes none"):
+        load_pipeline(model)
+
+
 def test_an_image_model_gets_a_motion_adapter(parts: Path) -> None:
     motion = ModelRef(id=str(parts / "motion"))
     pipe = load_pipeline(Model(id=str(parts / "image"), motion_adapter=motion, dtype="float16"))

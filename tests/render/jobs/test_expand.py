@@ -65,8 +65,8 @@ def test_values_are_read_as_yaml() -> None:
     (one, two) = expand.sweeps(["output.formats=[mp4, gif],[png]"])
     assert one.data["output"]["formats"] == ["mp4", "gif"]
     assert two.data["output"]["formats"] == ["png"]
-    texts = expand.sweeps(['negative_prompt=null,007,"a, b"'])
-    assert [layer.data["negative_prompt"] for layer in texts] == ["null", "007", '"a, b"']
+    texts = expand.sweeps(["""negative_prompt=null,007,"a, b",'c, d'"""])
+    assert [layer.data["negative_prompt"] for layer in texts] == ["null", "007", "a, b", "c, d"]
     assert [layer.data for layer in expand.sweeps([])] == [{}]
 
 

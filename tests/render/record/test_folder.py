@@ -48,6 +48,22 @@ def test_the_second_run_is_told_of_the_first(tmp_path: Path) -> None:
         assert not ledger.entries()
 
 
+def test_a_shard_is_known_of_as_soon_as_others_may_look(tmp_path: Path) -> None:
+    """It lets go of the folder's lock when its ledger is there, by which a whole run knows it."""
+    seen: list[bool] = []
+    release = FileLock.release
+
+    def watched(lock: FileLock, force: bool = False) -> None:
+        if Path(lock.lock_file).name == ".lock":
+            seen.append((tmp_path / "ledger-1-of-2.sqlite").exists())
+        release(lock, force)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FileLock, "release", watched)
+        with open_folder(tmp_path, Shard(1, 2)):
+            assert set(seen) == {True}
+
+
 def test_it_is_let_go_of(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(KeyError), open_folder(tmp_path):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +29,42 @@ def jobs(**settings: object) -> list[Job]:
 
 def states(ledger: Ledger) -> list[tuple[str, str]]:
     return [(row["name"], row["state"]) for row in ledger.rows()]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from w2sd_video.render.record.ledger import Ledger
+ledger = Ledger(Path(sys.argv[1]))
+ledger._db.execute("PRAGMA cache_size = 1")  # so that it writes into the file before the end
+ledger._db.execute("BEGIN IMMEDIATE")
+ledger._db.execute("CREATE TABLE large (text)")
+ledger._db.executemany("INSERT INTO large VALUES (?)", [("x" * 4000,) for _ in range(2000)])
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_share_that_was_killed_in_the_middle_of_a_write_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "ledger-1-of-2.sqlite"
+    Ledger(path).close()
+    before = path.stat().st_size
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert path.with_name(f"{path.name}-journal").exists()
+    assert path.stat().st_size > before
+    with Ledger(path, read_only=True) as ledger:
+        assert not ledger.entries()
+    assert path.stat().st_size == before
+
+
+def test_one_who_writes_is_not_disturbed_by_one_who_looks(tmp_path: Path) -> None:
+    path = tmp_path / "ledger-1-of-2.sqlite"
+    with Ledger(path) as writing:
+        with writing._transaction():
+            writing._db.execute("CREATE TABLE more (text)")
+            assert path.with_name(f"{path.name}-journal").exists()
+            with Ledger(path, read_only=True) as reading:
+                assert not reading.entries()
+        assert writing._db.execute("SELECT count(*) FROM more").fetchone()[0] == 0
 
 
 def test_a_life(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from w2sd_video import configs
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.settings.complaints import keys
-from w2sd_video.render.settings.config import Config, parse_seeds
+from w2sd_video.render.settings.config import Adapter, Config, Model, ModelRef, parse_seeds
 from w2sd_video.render.settings.layers import Layer
 from w2sd_video.render.settings.resolve import read_config, read_layer, resolve
 
@@ -42,6 +44,17 @@ def test_off_is_no_truth_value() -> None:
     for wrong in (True, 0, "on"):
         with pytest.raises(InputError, match=r"memory\.attention"):
             settings(memory={"attention": wrong})
+
+
+def test_a_path_in_the_user_s_home_is_the_one_written_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Libraries that load weights don't know ~; and a clip has one id."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    model = Model(id="~/m", denoiser=ModelRef(id="~/d"), adapters={"a": Adapter(path="~/a")})
+    assert model.id == str(tmp_path / "m")
+    assert model.denoiser == ModelRef(id=str(tmp_path / "d"))
+    assert model.adapters["a"].path == str(tmp_path / "a")
 
 
 def test_later_layers_win() -> None:

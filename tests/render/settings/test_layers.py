@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from w2sd_video.render.errors import InputError
@@ -29,6 +31,13 @@ def test_scalars_are_yaml_but_for_text() -> None:
     assert scalar("null", "reflection", "f") is None
     assert scalar("1984", "prompt", "f") == "1984"
     assert scalar("yes", "reflection.weak.prompt", "f") == "yes"
+
+
+@pytest.mark.parametrize("read", [lambda t: scalar(t, "seed", "f"), lambda t: read_yaml(t, "f")[0]])
+def test_whole_numbers_are_decimal(read: Callable[[str], object]) -> None:
+    """YAML 1.1 has 010 for 8 and 1:30 for 90."""
+    texts = ("010", "08", "077", "-7", "0x1f", "1:30", "0-4", "1e3")
+    assert [read(text) for text in texts] == [10, 8, 77, -7, 31, "1:30", "0-4", "1e3"]
 
 
 def test_yaml_remembers_lines() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
 import time
@@ -21,7 +22,7 @@ from w2sd_video.render.jobs.identity import references
 from w2sd_video.render.jobs.job import Job
 from w2sd_video.render.versions import versions
 
-from . import Batches, Check, Place
+from . import STOPS, Batches, Check, Place
 from .crew import DEATHS, Gone, Message, Ready, Refused, lead
 from .serving import Inbox, serve
 
@@ -78,12 +79,15 @@ def _connected() -> Iterator[None]:
     ours = not ray.is_initialized()
     if ours:
         _see_that_it_answers(os.environ.get("RAY_ADDRESS", ""))
+        handlers = {number: signal.getsignal(number) for number in STOPS}
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:  # of many kinds
             raise InputError(
                 f"no connection to the Ray cluster: {_why(error.__cause__ or error)}", "--engine"
             ) from None
+        finally:
+            _put_back(handlers)
     try:
         yield
     except (ray.exceptions.RayError, ConnectionError) as error:
@@ -91,6 +95,13 @@ def _connected() -> Iterator[None]:
     finally:
         if ours:
             ray.shutdown()
+
+
+def _put_back(handlers: dict[signal.Signals, Any]) -> None:
+    """Ray exits at once at SIGTERM; a run ends its step first."""
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _see_that_it_answers(address: str) -> None:

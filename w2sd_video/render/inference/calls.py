@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from inspect import Parameter
 from typing import Any
 
+import diffusers
 import torch
 
 from w2sd_video.render.errors import InputError, did_you_mean
@@ -72,9 +73,24 @@ def check(cls: type, config: Config) -> None:
     if cls.__name__ in NEED_FTFY and not hasattr(sys.modules[cls.__module__], "ftfy"):
         message = f"{cls.__name__} needs a package that is not installed: pip install ftfy"
         raise InputError(message, key="model.pipeline")
+    if (scheduler := config.scheduler) and scheduler.name:  # else it is known once one is loaded
+        check_scheduler(getattr(diffusers, scheduler.name), scheduler.model_extra or ())
     for key in kinds.needed(cls.__name__, config):
         if getattr(config, key) is None:
             raise InputError(f"is missing; {cls.__name__} needs it", key=key)
+
+
+def check_scheduler(cls: type, settings: Iterable[str]) -> None:
+    """See that a scheduler has all settings that are to be changed.
+
+    Raises:
+        InputError: naming the key.
+    """
+    valid = list(inspect.signature(cls.__init__).parameters)[1:]
+    for key in settings:
+        if key not in valid:
+            message = f"{cls.__name__} has no such setting{did_you_mean(key, valid)}"
+            raise InputError(message, key=f"scheduler.{key}")
 
 
 def arguments(pipe: Any, batch: list[Job]) -> dict[str, Any]:

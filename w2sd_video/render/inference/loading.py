@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,12 @@ def load_pipeline(model: Model) -> Any:
         kind, weak = shapes.MODELS[model.id]
         with _loading(f"'{model.id}'", "model.id", model):
             pipe: Any = shapes.load_pipeline(kind, weak=weak)
-        if isinstance(model.dtype, str):
-            pipe = pipe.to(getattr(torch, model.dtype))
+        for name, part in pipe.components.items():
+            if isinstance(part, nn.Module) and (dtype := _dtype(model, name)):
+                part.to(dtype)
+        if model.denoiser:
+            name = next(n for n in ("unet", "transformer") if hasattr(pipe, n))
+            setattr(pipe, name, load_denoiser(model.denoiser, pipe, model, "model.denoiser"))
     else:
         cls = pipeline_class(model)
         parts = _parts(model, cls)
@@ -69,13 +73,16 @@ def load_pipeline(model: Model) -> Any:
     return pipe
 
 
-def load_denoiser(reference: ModelRef, pipe: Any, model: Model) -> Any:
+def load_denoiser(reference: ModelRef, pipe: Any, model: Model, key: str = "reflection") -> Any:
     """Load another denoiser of the pipeline's kind, on its device and in its dtype.
+
+    Args:
+        key: who names it.
 
     Raises:
         InputError: if it can't be loaded.
     """
-    with _loading(f"the denoiser '{reference.id}'", "reflection", model):
+    with _loading(f"the denoiser '{reference.id}'", key, model):
         if reference.id in shapes.MODELS:
             kind, weak = shapes.MODELS[reference.id]
             name = "unet" if hasattr(pipe, "unet") else "transformer"
@@ -106,20 +113,25 @@ def _parts(model: Model, cls: Any) -> dict[str, Any]:
     }
     for name, kind in kinds_of.items():
         if reference := getattr(model, name):
+            if cls is not diffusers.DiffusionPipeline and name not in _components(cls):
+                raise InputError(f"{cls.__name__} takes none", key=f"model.{name}")
             with _loading(f"'{reference.id}'", f"model.{name}", model):
                 parts[name] = kind.from_pretrained(
                     reference.id, **_where(reference), **_how(model, name)
                 )
     if reference := model.denoiser:
-        taken = inspect.signature(cls.__init__).parameters
-        name = "unet" if "unet" in taken else "transformer"
+        name = "unet" if "unet" in _components(cls) else "transformer"
         moe = cls is dit_moe.DiTMoEPipeline
         kind = dit_moe.DiTMoETransformer2DModel if moe else diffusers.AutoModel
-        alone = (Path(reference.id).expanduser() / "config.json").is_file()
+        alone = (Path(reference.id) / "config.json").is_file()
         where = _where(reference) if alone else {"subfolder": name, **_where(reference)}
         with _loading(f"the denoiser '{reference.id}'", "model.denoiser", model):
             parts[name] = kind.from_pretrained(reference.id, **where, **_how(model, name))
     return parts
+
+
+def _components(cls: Any) -> Collection[str]:
+    return inspect.signature(cls.__init__).parameters
 
 
 def _put_ip_adapter(pipe: Any, adapter: IPAdapter, model: Model) -> None:
@@ -152,13 +164,19 @@ def _where(reference: ModelRef) -> dict[str, str]:
 def _how(model: Model, component: str | None = None) -> dict[str, Any]:
     """The dtype, of everything or of one component, and the kind of files."""
     dtype: Any = None
-    if isinstance(model.dtype, str):
-        dtype = getattr(torch, model.dtype)
+    if component or isinstance(model.dtype, str):
+        dtype = _dtype(model, component or "default")
     elif model.dtype:
         dtype = {name: getattr(torch, value) for name, value in model.dtype.items()}
-        if component:
-            dtype = dtype.get(component, dtype.get("default"))
     return {"torch_dtype": dtype, "use_safetensors": _safetensors(model)}
+
+
+def _dtype(model: Model, component: str) -> torch.dtype | None:
+    """Of one component; None is as its weights are."""
+    given = model.dtype
+    if isinstance(given, dict):
+        given = given.get(component, given.get("default"))
+    return getattr(torch, given) if given else None
 
 
 def _safetensors(model: Model) -> bool | None:

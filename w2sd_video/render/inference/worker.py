@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +24,7 @@ from w2sd_video.memory.plan import DoesNotFitError, Plan
 from w2sd_video.memory.tensors import MIB
 from w2sd_video.pipelines import UnsupportedScheduler, UnsupportedSide
 from w2sd_video.pipelines.families import reflecting_class
-from w2sd_video.render.errors import InputError, did_you_mean
+from w2sd_video.render.errors import InputError
 from w2sd_video.render.inference import calls, device, tokens
 from w2sd_video.render.inference.compiling import Compiled
 from w2sd_video.render.inference.loading import load_denoiser, load_pipeline
@@ -320,9 +319,5 @@ def _scheduler(wanted: SchedulerConfig | None, stock: Any) -> Any:
         return stock
     cls = getattr(diffusers, wanted.name) if wanted.name else type(stock)
     changes = wanted.model_extra or {}
-    valid = list(inspect.signature(cls.__init__).parameters)[1:]
-    for key in changes:
-        if key not in valid:
-            message = f"{cls.__name__} has no such setting{did_you_mean(key, valid)}"
-            raise InputError(message, key=f"scheduler.{key}")
+    calls.check_scheduler(cls, changes)
     return cls.from_config(stock.config, **changes)

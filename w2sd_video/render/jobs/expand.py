@@ -75,7 +75,10 @@ def _values(text: str, key: str) -> Iterator[Any]:
     assert node is not None
     for part in node.value:
         start, end = part.start_mark.index - 1, part.end_mark.index - 1
-        yield scalar(text[start:end], key, "--sweep")
+        if isinstance(part, yaml.ScalarNode) and part.style in ("'", '"'):
+            yield part.value  # a text with commas, maybe
+        else:
+            yield scalar(text[start:end], key, "--sweep")
 
 
 def _limit(choices: list[list[Any]], layer: Layer, path: tuple[str, ...]) -> None:

@@ -53,7 +53,9 @@ def open_folder(folder: Path, shard: Shard | None = None) -> Iterator[Ledger]:
                 if of_others := [f for f in _shards(folder) if not f.stem.endswith(shard.total)]:
                     _take_in(folder, whole, of_others)
                 stack.enter_context(_held(folder, shard.suffix))
-            yield stack.enter_context(Ledger(folder / f"ledger{shard.suffix}.sqlite"))
+                # By this file a run of the whole list knows of the shard.
+                ledger = stack.enter_context(Ledger(folder / f"ledger{shard.suffix}.sqlite"))
+            yield ledger
             return
         stack.enter_context(_held(folder, ""))
         _take_in(folder, whole, _shards(folder))

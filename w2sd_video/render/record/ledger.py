@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,8 @@ class Ledger:
         self.path = path
         self._read_only = read_only
         try:
+            if read_only:
+                _roll_back(path)
             self._db = sqlite3.connect(
                 _address(path, read_only), timeout=30, isolation_level=None, uri=True
             )
@@ -336,6 +338,16 @@ def _address(path: Path, read_only: bool) -> str:
     if read_only and not os.access(path.parent, os.W_OK) and _has_idle_log(path):
         mode += "&immutable=1"
     return f"{path.absolute().as_uri()}?{mode}"
+
+
+def _roll_back(path: Path) -> None:
+    """Undo what a process that was killed had begun to write, which takes the right to write.
+
+    While one is writing, SQLite's own locks keep this from being more than a look.
+    """
+    if path.with_name(f"{path.name}-journal").exists() and os.access(path.parent, os.W_OK):
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", 30, uri=True)) as db:
+            db.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _has_idle_log(path: Path) -> bool:

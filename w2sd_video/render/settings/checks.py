@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from w2sd_video import shapes
 from w2sd_video.pipelines.catalog import MODULES
 from w2sd_video.render.errors import did_you_mean
 from w2sd_video.render.media import inputs
@@ -25,6 +26,7 @@ def problems(config: Config) -> Iterator[Problem]:
         near = did_you_mean(name, MODULES)
         yield ("model", "pipeline"), f"'{name}' is no pipeline that can reflect{near}"
     yield from _weights(config)
+    yield from _embedded(config)
     yield from _kind(config)
     yield from own_problems(config, config)
     for key in inputs.KEYS:
@@ -37,6 +39,19 @@ def problems(config: Config) -> Iterator[Problem]:
         if value is not None and allowed is not None and value not in allowed:
             can = str(allowed[0]) if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
             yield (key,), f"the model '{config.model.id}' can do {can}, got {value}"
+
+
+def _embedded(config: Config) -> Iterator[Problem]:
+    """What the models that ship with the package have no use for."""
+    model = config.model
+    if model.id not in shapes.MODELS:
+        return
+    for key in ("revision", "variant", "motion_adapter", "controlnet"):
+        if getattr(model, key) is not None:
+            yield ("model", key), f"means nothing to '{model.id}', which is whole as it is"
+    own = shapes.PIPELINES[shapes.MODELS[model.id][0]]
+    if model.pipeline not in (None, own):
+        yield ("model", "pipeline"), f"'{model.id}' is of {own}, not of {model.pipeline}"
 
 
 def own_problems(config: Config, own: Own) -> Iterator[Problem]:

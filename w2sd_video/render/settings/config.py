@@ -6,6 +6,7 @@ keys are refused by name. The YAML form is this module's classes, nested.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Callable
@@ -130,7 +131,8 @@ def _file_name(value: str) -> str:
 Text = Annotated[str, AfterValidator(_text)]
 Plain = Annotated[Any, AfterValidator(_plain)]
 Name = Annotated[str, AfterValidator(_file_name)]
-Reference = Annotated[Text, Field(min_length=1)]
+# To weights: a path of the user's home is written out, as libraries that load them want it.
+Reference = Annotated[Text, Field(min_length=1), AfterValidator(os.path.expanduser)]
 
 
 class Section(BaseModel):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from yaml.constructor import SafeConstructor
@@ -130,7 +130,7 @@ def scalar(text: str, key: str, file: str, line: int | None = None) -> Any:
     """Read a value typed in a cell or on the command line as YAML would."""
     if key.rsplit(".", 1)[-1] in TEXT_KEYS:
         return text
-    if re.fullmatch("0|[1-9][0-9]{0,18}", text):
+    if re.fullmatch("[0-9]{1,19}", text):
         return int(text)  # as YAML would, at once
     try:
         return read_yaml(text, file)[0]
@@ -161,6 +161,32 @@ def decode(raw: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InputError("is not UTF-8", name, line) from None
+
+
+INT = "tag:yaml.org,2002:int"
+
+
+class _Loader(yaml.SafeLoader):
+    """Whole numbers are decimal, also with leading zeros, and 1:30 is text, as in YAML 1.2."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, known) for tag, known in resolvers if tag != INT]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    INT, re.compile(r"(?:[-+]?[0-9]+|0x[0-9a-fA-F]+)$"), [*"-+0123456789"]
+)
+
+
+class _Constructor(SafeConstructor):
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        text = self.construct_scalar(node)
+        return int(text, 16 if text.startswith("0x") else 10)
+
+
+_Constructor.add_constructor(INT, _Constructor.construct_yaml_int)
 
 
 def read_yaml(text: str, file: str) -> tuple[Any, dict[KeyPath, int]]:
@@ -197,11 +223,11 @@ def read_yaml(text: str, file: str) -> tuple[Any, dict[KeyPath, int]]:
                 walk(value, here)
 
     try:
-        node = yaml.compose(text, yaml.SafeLoader)
+        node = yaml.compose(text, _Loader)
         if node is None:
             return None, lines
         walk(node, ())
-        return SafeConstructor().construct_document(node), lines
+        return _Constructor().construct_document(node), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None

@@ -47,7 +47,7 @@ def problem(reference: str) -> str | None:
     if reference.split("/")[0] == "shapes":
         if reference not in shapes.MODELS:
             return f"unknown model '{reference}'{did_you_mean(reference, shapes.MODELS)}"
-    elif reference.startswith((".", "/", "~")) and not Path(reference).expanduser().is_dir():
+    elif reference.startswith((".", "/", "~")) and not Path(reference).is_dir():
         return f"no such folder: {reference}"
     return None
 
@@ -65,7 +65,7 @@ def index(reference: str, revision: str | None = None) -> dict[str, Any]:
 
         found = try_to_load_from_cache(reference, name, revision=revision)
         return _read(Path(found)) if isinstance(found, str) else {}
-    return _read(Path(reference).expanduser() / name)
+    return _read(Path(reference) / name)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def cached(reference: str, *parts: str) -> Path:
 
 def on_hub(reference: str) -> bool:
     """Whether a reference is the id of a hub repository."""
-    if reference in shapes.MODELS or Path(reference).expanduser().exists():
+    if reference in shapes.MODELS or Path(reference).exists():
         return False
     return reference.count("/") == 1 and not reference.startswith((".", "/", "~"))
 
@@ -118,7 +118,7 @@ def pickled(
         reference: a folder or a file; of a hub id nothing can be told.
         parts: of a pipeline's folder, only these; all by default.
     """
-    root = Path(reference).expanduser()
+    root = Path(reference)
     if root.is_file():
         return root.name if root.suffix in PICKLES else None
     if subfolder:
@@ -158,7 +158,7 @@ def fingerprint(reference: str, revision: str | None = None) -> str:
         root = shapes.FOLDERS[shapes.MODELS[reference][0]]
         for file in sorted(root.rglob("*.safetensors")):
             digest.update(file.read_bytes())
-    elif (root := Path(reference).expanduser()).exists():
+    elif (root := Path(reference)).exists():
         kinds = (".safetensors", ".json", *PICKLES)
         for file in sorted(p for p in (root, *root.rglob("*")) if p.suffix in kinds):
             status = file.stat()

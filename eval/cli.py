@@ -111,6 +111,11 @@ def evaluate(
         raise InputError(f"means nothing to the suite {suite}; use --suite images", given[0])
     if baseline and baseline.resolve() == folder.resolve():
         raise InputError("is the folder itself", "--baseline")
+    if baseline:  # before the work: clips are paired by what ledgers tell
+        from w2sd_video.render.record.folder import rows
+
+        for each in (folder, baseline):
+            rows(each)
 
     def score(folder: Path) -> int:
         if suite == "images":
@@ -129,7 +134,8 @@ def evaluate(
 def _compare(baseline: Path, folder: Path, as_json: bool) -> None:
     from w2sd_video.eval.compare.command import Request, compare
 
-    compare(Request([baseline, folder], output=folder / "compare", as_json=as_json))
+    output = folder / "compare"
+    compare(Request([baseline, folder], baseline=baseline, output=output, as_json=as_json))
 
 
 def _say(line: str) -> None:

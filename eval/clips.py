@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -45,6 +46,13 @@ class Clip:
     @property
     def seconds(self) -> float:
         return self.frames / self.fps
+
+    def judged_by(self, source: str) -> str:
+        """The source of a score that depends on the prompt: a file that is known by its name only
+        may be given another one, where a rendered clip has its prompt in it."""
+        if self.side:
+            return source
+        return f"{source} of prompt {hashlib.sha256(self.prompt.encode()).hexdigest()[:16]}"
 
 
 def find(folder: Path) -> list[Clip]:

@@ -81,22 +81,22 @@ def evaluate(folder: Path, say: Callable[[str], None]) -> ShapesReport:
         raise InputError("has no clip whose prompt is of the shapes world", str(folder))
     scored = 0
     with Results(folder) as results:
-        known = results.of("right", SOURCE)
+        known = results.of_metric("right")
         for clip, scene in ours.items():
-            if clip.content not in known:
-                results.add(
-                    Score(clip.content, metric, SOURCE, value)
-                    for metric, value in _measure(clip, scene).items()
-                )
+            key = clip.content, clip.judged_by(SOURCE)
+            if key not in known:
+                found = _measure(clip, scene)
+                results.add(Score(key[0], name, key[1], value) for name, value in found.items())
+                known[key] = found["right"]
                 scored += 1
-        values = {metric: results.of(metric, SOURCE) for metric in METRICS}
+        values = {metric: results.of_metric(metric) for metric in METRICS}
     say(f"shapes: {scored} clips scored, {len(ours) - scored} had a score")
     sides: dict[str, dict[str, tuple[float, int]]] = defaultdict(dict)
     for side in {clip.side for clip in ours}:
-        contents = [clip.content for clip in ours if clip.side == side]
+        keys = [(clip.content, clip.judged_by(SOURCE)) for clip in ours if clip.side == side]
         for metric, of_clip in values.items():
-            if found := [of_clip[content] for content in contents if content in of_clip]:
-                sides[side][metric] = sum(found) / len(found), len(found)
+            if of_side := [of_clip[key] for key in keys if key in of_clip]:
+                sides[side][metric] = sum(of_side) / len(of_side), len(of_side)
     return ShapesReport(len(ours), scored, len(clips) - len(ours), dict(sides))
 
 

@@ -9,11 +9,11 @@ from w2sd_video.render.settings.revisions import COMMIT
 
 from ..settings import differing, of_reflection, plain_part, told
 from ..vbench.dimensions import FLICKERING
-from .columns import Column
+from .columns import Column, foremost
 from .comparison import Comparison
 from .labels import as_costly, as_guided, is_weak
 from .metrics import BOUGHT_BY_STILLNESS, MOVEMENT, Metric, without_movement
-from .verdicts import BETTER, WORSE, counted, foremost, listed, verdicts
+from .verdicts import BETTER, WORSE, counted, listed, verdicts
 
 FEW = 10  # with fewer draws intervals are rough
 SHOWN = 3  # of a longer list

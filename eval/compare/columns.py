@@ -67,6 +67,12 @@ def _mean_known(values: Iterable[float]) -> float:
     return fmean(known) if known else math.nan
 
 
+def foremost(columns: Sequence[Column]) -> Column | None:
+    """The first that is reflected; one that extrapolates, a baseline, only if no other is."""
+    reflected = [column for column in columns if column.reflected]
+    return next((c for c in reflected if not c.extrapolates), next(iter(reflected), None))
+
+
 def columns_of(folders: Sequence[Folder]) -> list[Column]:
     """The columns of all folders, plain before reflected within each.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ class Request:
         against: the label of the reference; the first column by default.
         output: folder of the files; ``compare`` in the first folder by default.
         clips: how many pairs the report shows.
+        baseline: the folder whose foremost column is the reference, where no label says it.
     """
 
     folders: Sequence[Path]
@@ -35,6 +37,7 @@ class Request:
     output: Path | None = None
     clips: int = 24
     as_json: bool = False
+    baseline: Path | None = None
 
 
 def compare(request: Request) -> Path:
@@ -44,12 +47,15 @@ def compare(request: Request) -> Path:
         InputError: see ``gather``; or if a label is none, or the output can't be written to.
     """
     folders = _distinct(request.folders)
-    comparison = gather(folders, _names(request.labels, folders), request.against)
+    names = _names(request.labels, folders)
+    comparison = gather(folders, names, request.against, request.baseline)
     report = write(comparison, request.output or folders[0] / "compare", request.clips)
     if request.as_json:
         print(_text(comparison))
         return report
-    console = Console(highlight=False, soft_wrap=True)
+    # A table in a file or a pipe is not to lose digits to some terminal's width.
+    width = None if sys.stdout.isatty() else 200
+    console = Console(highlight=False, soft_wrap=True, width=width)
     for part in terminal(comparison):
         console.print(part)
     console.print(f"\n{report}", markup=False)

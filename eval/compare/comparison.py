@@ -13,7 +13,7 @@ import numpy as np
 from w2sd_video.render.errors import InputError, did_you_mean
 
 from .clips import Clip, Folder, Key, read
-from .columns import Column, columns_of
+from .columns import Column, columns_of, foremost
 from .labels import labelled
 from .metrics import Metric, ordered
 from .statistics import Array, Interval, Paired, compare, corrected
@@ -142,21 +142,26 @@ def mean_cost(values: Array) -> float:
 
 
 def gather(
-    paths: Sequence[Path], names: Mapping[Path, str] | None = None, against: str | None = None
+    paths: Sequence[Path],
+    names: Mapping[Path, str] | None = None,
+    against: str | None = None,
+    baseline: Path | None = None,
 ) -> Comparison:
     """Read folders and lay their clips side by side.
 
     Args:
         names: labels for folders.
         against: the label of the reference; the first column by default.
+        baseline: the folder whose foremost column is the reference, where no label says it.
 
     Raises:
         InputError: if a folder is none, if there is nothing to compare, or no such reference.
     """
     folders = [read(path) for path in paths]
     columns = labelled(columns_of(folders), names or {})
-    if against is not None:
-        i = _index(columns, against)
+    if against is not None or baseline is not None:
+        own = [column for column in columns if baseline in column.folders]
+        i = columns.index(foremost(own) or own[0]) if against is None else _index(columns, against)
         columns = [columns[i], *columns[:i], *columns[i + 1 :]]
     common = set.intersection(*(set(column.clips) for column in columns))
     if not common:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .columns import Column
+from .columns import Column, foremost
 from .comparison import Comparison, mean_cost
 from .metrics import Metric
 from .statistics import LEVEL, Paired
@@ -36,12 +36,6 @@ def verdicts(comparison: Comparison, column: Column) -> dict[str, list[Metric]]:
 def main_column(comparison: Comparison) -> Column:
     """The one that the summary is about: the foremost that is reflected, or the first."""
     return foremost(comparison.others) or comparison.others[0]
-
-
-def foremost(columns: Sequence[Column]) -> Column | None:
-    """The first that is reflected; one that extrapolates, a baseline, only if no other is."""
-    reflected = [column for column in columns if column.reflected]
-    return next((c for c in reflected if not c.extrapolates), next(iter(reflected), None))
 
 
 def sentence(comparison: Comparison, column: Column) -> str:

@@ -35,6 +35,7 @@ def score(task: Task) -> None:
         outcome for outcome in task.outcomes if _is_enough(task, outcome, list(sides.values()))
     ]
     network: Inception | None = None
+    reference: sets.Reference | None = None
     for side, pictures in sorted(sides.items()):
         key = sets.content(pictures)
         lacking = [o for o in outcomes if key not in _known(task, o.kind.name)]
@@ -43,11 +44,13 @@ def score(task: Task) -> None:
             of_side = f"{len(pictures)} {side} images" if side else f"{len(pictures)} images"
             task.say(f"{', '.join(names)}: {of_side}")
             network = network or _network(task)
-            found = _values(network, names, pictures, task.reference)
-            for name, value in found.items():
-                if not math.isfinite(value):
-                    raise Unusable(f"{name} of {of_side} is {value}")
-            task.results.add(Score(key, n, _said_by(task, n), v) for n, v in found.items())
+            if "fid" in names and reference is None:
+                reference = sets.Reference(network, task.reference)
+            found = _values(network, names, pictures, reference)
+            finite = {name: value for name, value in found.items() if math.isfinite(value)}
+            task.results.add(Score(key, n, _said_by(task, n), v) for n, v in finite.items())
+            for name in found.keys() - finite.keys():
+                raise Unusable(f"{name} of {of_side} is {found[name]}")
         for outcome in outcomes:
             name = outcome.kind.name
             outcome.scored += outcome in lacking
@@ -88,23 +91,24 @@ def _network(task: Task) -> Inception:
 
 
 def _values(
-    network: Inception, names: Sequence[str], pictures: Sequence[Picture], other: Sequence[Picture]
+    network: Inception,
+    names: Sequence[str],
+    pictures: Sequence[Picture],
+    reference: sets.Reference | None,
 ) -> dict[str, float]:
     """Values of a set by name, from one look at its images."""
     import torch
 
-    frechet = sets.Frechet(network.fc.in_features) if "fid" in names else None
+    frechet = reference.begun() if reference and "fid" in names else None
     logits = []
     for features, of_classes in sets.features(network, pictures):
         logits.append(of_classes.cpu())
         if frechet:
-            frechet.add(features, reference=False)
+            frechet.add(features)
     found = {}
     if "is" in names:
         found["is"], found[DEVIATION] = sets.inception_score(torch.cat(logits))
     if frechet:
-        for features, _ in sets.features(network, other):
-            frechet.add(features, reference=True)
         found["fid"] = frechet.distance()
     return found
 

@@ -5,6 +5,7 @@ torchmetrics' own Inception is torch-fidelity's, which needs torchvision; ours t
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -123,8 +124,21 @@ class Frechet:
         given.num_features = width  # type: ignore[assignment]  # a number is allowed
         self._metric = FrechetInceptionDistance(feature=given)
 
-    def add(self, features: Tensor, reference: bool) -> None:
+    def add(self, features: Tensor, reference: bool = False) -> None:
         self._metric.update(features.double().cpu(), real=reference)
 
     def distance(self) -> float:
         return float(self._metric.compute())
+
+
+class Reference:
+    """What FID compares with: looked at once, however many sets there are."""
+
+    def __init__(self, network: Inception, pictures: Sequence[Picture]) -> None:
+        self._begun = Frechet(network.fc.in_features)
+        for batch, _ in features(network, pictures):
+            self._begun.add(batch, reference=True)
+
+    def begun(self) -> Frechet:
+        """An FID that knows of these images already."""
+        return copy.deepcopy(self._begun)

@@ -83,6 +83,7 @@ def score(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
     clips = request["clips"]
     if name == "human_action":
         clips = _named_by_prompt(clips, scratch)
+    clips = [_in_lower_case(clip, scratch, number) for number, clip in enumerate(clips)]
     bench = _bench(name, clips, scratch)
     try:
         bench.evaluate(videos_path=str(scratch), name="run", dimension_list=[name], local=True)
@@ -121,6 +122,7 @@ def static(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
 def _bench(name: str, clips: list[dict[str, str]], scratch: Path) -> Any:
     """The official evaluator, but for the search for files: it takes the clips that it is given,
     where the official one takes five of each prompt by name and says nothing of the rest."""
+    import torch
     import vbench
 
     official = Path(vbench.__file__).parent / "VBench_full_info.json"
@@ -142,7 +144,9 @@ def _bench(name: str, clips: list[dict[str, str]], scratch: Path) -> Any:
         path.write_text(json.dumps(list(entries.values())), "utf-8")
         return str(path)
 
-    bench: Any = vbench.VBench(_device(), str(official), str(scratch))
+    # As the official command passes it: of a string some dimensions take another path or none.
+    device = torch.device(_device())
+    bench: Any = vbench.VBench(device, str(official), str(scratch))
     bench.build_full_info_json = full_info  # where the official one would search
     return bench
 
@@ -162,6 +166,16 @@ def _place_dino(scratch: Path) -> None:
     weights = "dino_vitbase16_pretrain.pth"
     (checkpoints / weights).symlink_to(Path(CACHE_DIR, "dino_model", weights).absolute())
     os.environ["TORCH_HOME"] = str(scratch / "torch")
+
+
+def _in_lower_case(clip: dict[str, str], scratch: Path, number: int) -> dict[str, str]:
+    """VBench takes a file for a video by .mp4, and knows no .MP4."""
+    if clip["path"].endswith(".mp4"):
+        return clip
+    place = scratch / "clips" / str(number) / Path(clip["path"]).with_suffix(".mp4").name
+    place.parent.mkdir(parents=True)
+    place.symlink_to(Path(clip["path"]).absolute())
+    return {**clip, "path": str(place), "original": clip["path"]}
 
 
 def _named_by_prompt(clips: list[dict[str, str]], scratch: Path) -> list[dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -267,15 +266,9 @@ class _Work:
         return [*{(clip.content, self._source(dimension, clip)): clip for clip in clips}.values()]
 
     def _source(self, dimension: Dimension, clip: Clip) -> str:
-        """Who says it.
-
-        And of which prompt, where that matters: a file may be given another name. A rendered clip
-        has its prompt in it.
-        """
+        """Who says it."""
         source = self._by_weights(dimension.name)
-        if clip.side or not dimension.needs_prompt:
-            return source
-        return f"{source} of prompt {hashlib.sha256(clip.prompt.encode()).hexdigest()[:16]}"
+        return clip.judged_by(source) if dimension.needs_prompt else source
 
     def _by_weights(self, name: str) -> str:
         """VBench, and the weights it reads: by others a clip is scored again."""

@@ -174,6 +174,9 @@ def fingerprint(name: str, folder: Path) -> str:
 def variables(folder: Path) -> dict[str, str]:
     """The environment variables that make VBench look there."""
     found = {"VBENCH_CACHE_DIR": str(folder)}
-    if (folder / "huggingface").is_dir():
-        found["HF_HOME"] = str(folder / "huggingface")
+    home = folder / "huggingface"
+    if home.is_dir():  # older names, too, since each that the shell has would win
+        names = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE",
+                 "PYTORCH_TRANSFORMERS_CACHE")  # fmt: skip
+        found |= {"HF_HOME": str(home)} | dict.fromkeys(names, str(home / "hub"))
     return found

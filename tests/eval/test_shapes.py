@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from w2sd_video.eval.results import Results
-from w2sd_video.eval.shapes import METRICS, SOURCE, evaluate
+from w2sd_video.eval.shapes import METRICS, evaluate
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.media.video import write_mp4
@@ -46,10 +46,23 @@ def test_right_and_wrong(tmp_path: Path) -> None:
     assert means["dynamic"] > 0.5  # pixels a frame
     assert means["jitter"] < 0.5
     with Results(tmp_path) as results:
-        assert sorted(results.of("right", SOURCE).values()) == [0.0, 1.0]
+        assert sorted(results.of_metric("right").values()) == [0.0, 1.0]
     again = evaluate(tmp_path, silent)
     assert again.scored == 0
     assert again.means == report.means
+
+
+def test_a_file_that_gets_another_name_is_scored_again(tmp_path: Path) -> None:
+    """Its name is the prompt, on which its scores depend."""
+    wrong = PROMPT.replace("red", "blue")
+    draw(tmp_path, wrong, PROMPT)
+    assert evaluate(tmp_path, silent).means[""]["right"] == (0.0, 1)
+    (tmp_path / f"{wrong}-0.mp4").rename(tmp_path / f"{PROMPT}-0.mp4")
+    again = evaluate(tmp_path, silent)
+    assert (again.scored, again.means[""]["right"]) == (1, (1.0, 1))
+    (tmp_path / f"{wrong}-0.mp4").write_bytes((tmp_path / f"{PROMPT}-0.mp4").read_bytes())
+    both = evaluate(tmp_path, silent)
+    assert (both.scored, both.means[""]["right"]) == (0, (0.5, 2))
 
 
 def test_other_clips(tmp_path: Path) -> None:
@@ -78,5 +91,12 @@ def test_a_baseline_is_scored_too_and_compared(tmp_path: Path, call: Call) -> No
     assert json.loads(first)["means"].keys() == {"reflected"}
     assert json.loads(second)["means"].keys() == {"plain"}
     assert json.loads(rest)["reference"] == "strong"
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    draw(loose, PROMPT, PROMPT)
+    refused = call("eval", str(loose), "--suite", "shapes", "--baseline", plain)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.endswith("loose: has no ledger.sqlite, so it is no folder of clips\n")
+    assert not (loose / "eval.sqlite").exists()  # before anything is scored
     same = call("eval", plain, "--suite", "shapes", "--baseline", plain)
     assert (same.code, same.err) == (2, "error: --baseline: is the folder itself\n")

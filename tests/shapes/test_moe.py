@@ -34,6 +34,24 @@ def test_train_resume_export_and_sample(data: Path) -> None:
     assert sum(f.stat().st_size for f in (data / "weights").rglob("*")) < 15e6
 
 
+def test_what_is_not_trained_is_not_exported(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"has no checkpoint vae\.safetensors; train"):
+        export_moe(tmp_path, tmp_path / "weights")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_folder_of_other_files_is_not_replaced(tmp_path: Path) -> None:
+    for name in ("vae", "moe"):
+        (tmp_path / f"{name}.safetensors").touch()
+    thesis = tmp_path / "mine" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.touch()
+    for weights in (thesis.parent, tmp_path):
+        with pytest.raises(FileExistsError, match="holds other files, which would be lost"):
+            export_moe(tmp_path, weights)
+    assert thesis.exists()
+
+
 def test_frames_are_labelled_by_what_they_show() -> None:
     scenes = scenes_of(300, 0)
     clips = Clips(np.zeros((300, 16, 4, 16, 16), np.float16), scenes).of_one_thing()

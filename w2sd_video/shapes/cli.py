@@ -60,7 +60,12 @@ def export(
     """Write trained checkpoints as a diffusers folder with a "weak" variant, in float16."""
     from .export import export_dit, export_moe, export_unet
 
-    {"unet": export_unet, "dit": export_dit, "moe": export_moe}[model](folder, weights)
+    try:
+        {"unet": export_unet, "dit": export_dit, "moe": export_moe}[model](folder, weights)
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error), param_hint="FOLDER") from None
+    except FileExistsError as error:
+        raise typer.BadParameter(str(error), param_hint="WEIGHTS") from None
     _say(f"wrote {weights}")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,8 +50,13 @@ def export_unet(folder: Path, weights: Path) -> None:
 
     Args:
         folder: where training left its checkpoints.
-        weights: the folder to write; replaced as a whole.
+        weights: the folder to write; one that is such a model is replaced as a whole.
+
+    Raises:
+        FileNotFoundError: if a stage has left no checkpoint.
+        FileExistsError: if the folder holds anything else.
     """
+    _check(folder, weights, ["vae", *(f"{p}/{s}" for p, _ in PARTNERS for s in ("image", "video"))])
     recipe, team = Recipe(), Team()
     steps: dict[str, dict[str, int]] = {}
     with _written(weights) as new:
@@ -77,6 +82,7 @@ def export_unet(folder: Path, weights: Path) -> None:
 
 def export_dit(folder: Path, weights: Path) -> None:
     """Likewise the video DiT."""
+    _check(folder, weights, ["vae", *(f"{partner}/dit-video" for partner, _ in PARTNERS)])
     team = Team()
     with _written(weights) as new:
         for partner, variant in PARTNERS:
@@ -92,6 +98,7 @@ def export_dit(folder: Path, weights: Path) -> None:
 
 def export_moe(folder: Path, weights: Path) -> None:
     """Likewise the mixture of experts, which is its own weak partner."""
+    _check(folder, weights, ["vae", "moe"])
     team, transformer = Team(), moe.make_transformer()
     Run("moe", Stage(0, 0, 0.0), [(transformer, 1.0)], folder, team).take_averages()
     pipe = DiTMoEPipeline(
@@ -102,6 +109,21 @@ def export_moe(folder: Path, weights: Path) -> None:
     )
     with _written(weights) as new:
         pipe.save_pretrained(new)
+
+
+def _check(folder: Path, weights: Path, stages: Iterable[str]) -> None:
+    """See that there is all to export, and that it overwrites nothing but its like."""
+    for stage in stages:
+        if not (folder / f"{stage}.safetensors").is_file():
+            raise FileNotFoundError(
+                f"{folder} has no checkpoint {stage}.safetensors; train that model to its end"
+            )
+    inside = folder.resolve().is_relative_to(weights.resolve())
+    filled = weights.exists() and (not weights.is_dir() or any(weights.iterdir()))
+    if inside or (filled and not (weights / "model_index.json").is_file()):
+        raise FileExistsError(
+            f"{weights} holds other files, which would be lost; name a new folder"
+        )
 
 
 @contextmanager

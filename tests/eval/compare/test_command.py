@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from w2sd_video.eval.compare.comparison import gather
+from w2sd_video.eval.compare.verdicts import main_column
 
 from w2sd_video.render.jobs.job import Job
 
@@ -25,6 +28,28 @@ def score(job: Job) -> dict[str, float]:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_a_baseline_folder_s_foremost_column_is_what_others_are_held_against(here: Path) -> None:
+    """Not its plain one, beside which its own reflected one would be the summary's subject."""
+    other = REFLECTED | {"reflection": REFLECTED["reflection"] | {"gap": 0.5}}
+    old = run(here / "old", other, score=score, baseline=True)
+    new = run(here / "new", score=score, baseline=True)
+    found = gather([old, new], baseline=old)
+    assert found.reference.reflected
+    assert found.reference.folders == (old,)
+    assert main_column(found).folders == (new,)
+    assert main_column(found).reflected
+
+
+def test_a_table_of_many_columns_keeps_its_digits(here: Path, call: Call) -> None:
+    def folder(i: int) -> str:
+        changed = REFLECTED | {"reflection": REFLECTED["reflection"] | {"gap": 0.1 * i}}
+        return run(here / f"run{i}", changed, score=score, baseline=i == 1).name
+
+    done = call("compare", *(folder(i) for i in range(1, 10)))
+    assert done.code == 0, done.err
+    assert not re.search(r"\d…", done.out)
 
 
 def test_files_and_table(here: Path, call: Call) -> None:

@@ -23,6 +23,7 @@ CALLS = []
 class VBench:
     def __init__(self, device, full_info_dir, output_path):
         self.output_path = output_path
+        assert device.type == "cpu"  # as the official command passes it, and some dimensions ask
 
     def evaluate(self, videos_path, name, dimension_list, local):
         assert local
@@ -36,6 +37,8 @@ class VBench:
         if dimension == "color":
             1 / sum("empty" not in path for entry in entries for path in entry["video_list"])
         print(json.dumps(entries))
+        # As VBench's own reader does:
+        assert all(path.endswith(".mp4") for entry in entries for path in entry["video_list"])
         videos = [
             {"video_path": path, "video_results": Path(path).stat().st_size > 0}
             for entry in entries
@@ -88,6 +91,7 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "easydict.py").write_text("from types import SimpleNamespace as EasyDict\n")
     (folder / "torch.py").write_text(
         "class cuda:\n    is_available = staticmethod(lambda: False)\n"
+        "class device:\n    def __init__(self, type):\n        self.type = type\n"
         "def load(file, map_location='cuda'):\n    return file, map_location\n"
     )
     weights = tmp_path / "weights" / "dino_model" / "dino_vitbase16_pretrain.pth"
@@ -134,6 +138,14 @@ def test_exactly_the_clips_given_are_scored(library: Path, tmp_path: Path) -> No
     assert first["video_list"] == paths[:2]
     assert first["auxiliary_info"] == {"appearance_style": {"appearance_style": "in oil"}}
     assert "auxiliary_info" not in second
+
+
+def test_a_name_in_capitals_is_a_clip_too(library: Path, tmp_path: Path) -> None:
+    paths = [str(write_clip(tmp_path / name)) for name in ("a.mp4", "CLIP.MP4")]
+    clips = [{"path": path, "prompt": "x"} for path in paths]
+    request = {"task": "score", "dimension": "imaging_quality", "clips": clips}
+    result, _ = run(library, tmp_path, request)
+    assert result["clips"] == [{"path": path, "value": 1.0} for path in paths]
 
 
 def test_the_static_filter_runs_without_cuda(library: Path, tmp_path: Path) -> None:

@@ -88,4 +88,8 @@ def test_where_they_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert weights.root() == tmp_path / ".cache" / "vbench"
     assert weights.variables(tmp_path) == {"VBENCH_CACHE_DIR": str(tmp_path)}
     (tmp_path / "huggingface").mkdir()
-    assert weights.variables(tmp_path)["HF_HOME"] == str(tmp_path / "huggingface")
+    variables = weights.variables(tmp_path)
+    assert variables["HF_HOME"] == str(tmp_path / "huggingface")
+    # The transformers of VBench's age prefer each of these, which a cluster's shell may have.
+    for name in ("TRANSFORMERS_CACHE", "PYTORCH_TRANSFORMERS_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        assert variables[name] == str(tmp_path / "huggingface" / "hub")

@@ -80,7 +80,7 @@ def check(cls: type, config: Config) -> None:
             raise InputError(f"is missing; {cls.__name__} needs it", key=key)
 
 
-def check_scheduler(cls: type, settings: Iterable[str]) -> None:
+def check_scheduler(cls: Any, settings: Iterable[str]) -> None:
     """See that a scheduler has all settings that are to be changed.
 
     Raises:

@@ -11,10 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
-from yaml.constructor import SafeConstructor
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.render.media.inputs import KEYS as INPUT_KEYS
@@ -169,24 +168,20 @@ INT = "tag:yaml.org,2002:int"
 class _Loader(yaml.SafeLoader):
     """Whole numbers are decimal, also with leading zeros, and 1:30 is text, as in YAML 1.2."""
 
-    yaml_implicit_resolvers: ClassVar = {
-        first: [(tag, known) for tag, known in resolvers if tag != INT]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+
+def _whole_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    text = loader.construct_scalar(node)
+    return int(text, 16 if text.startswith("0x") else 10)
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, known) for tag, known in resolvers if tag != INT]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _Loader.add_implicit_resolver(
     INT, re.compile(r"(?:[-+]?[0-9]+|0x[0-9a-fA-F]+)$"), [*"-+0123456789"]
 )
-
-
-class _Constructor(SafeConstructor):
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        text = self.construct_scalar(node)
-        return int(text, 16 if text.startswith("0x") else 10)
-
-
-_Constructor.add_constructor(INT, _Constructor.construct_yaml_int)
+_Loader.add_constructor(INT, _whole_number)
 
 
 def read_yaml(text: str, file: str) -> tuple[Any, dict[KeyPath, int]]:
@@ -227,7 +222,7 @@ def read_yaml(text: str, file: str) -> tuple[Any, dict[KeyPath, int]]:
         if node is None:
             return None, lines
         walk(node, ())
-        return _Constructor().construct_document(node), lines
+        return _Loader("").construct_document(node), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None

@@ -27,7 +27,7 @@ from w2sd_video.render.record.folder import open_folder
 from w2sd_video.render.record.ledger import Ledger
 from w2sd_video.render.record.standing import standing
 from w2sd_video.render.reporting.gallery import write_gallery
-from w2sd_video.render.run import run
+from w2sd_video.render.run import check_calls, run
 from w2sd_video.render.settings.resolve import read_layer
 
 from .. import tiny
@@ -70,6 +70,7 @@ def render(jobs: list[Job], folder: str = "out") -> list[Result]:
     results: list[Result] = []
     with open_folder(Path(folder)) as ledger:
         todo = standing(jobs, Path(folder), ledger).jobs
+        check_calls(todo)
         run(todo, Path(folder), ledger, lambda step: None, results.append)
     return results
 

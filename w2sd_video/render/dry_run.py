@@ -22,7 +22,6 @@ from w2sd_video.render.record.standing import Standing, glance
 from w2sd_video.render.reporting.progress import opening
 from w2sd_video.render.reporting.units import duration, mebibytes
 from w2sd_video.render.request import Request
-from w2sd_video.render.run import check_calls
 from w2sd_video.render.timing.forecast import Forecast, forecast
 from w2sd_video.render.timing.paces import Paces
 
@@ -32,8 +31,7 @@ def tell(plan: Plan, request: Request) -> None:
     of them, and what that is going to take on this machine, if its weights are here.
 
     Raises:
-        InputError: if a model can't be loaded, or lacks what its configuration asks for, or its
-            call does not take it.
+        InputError: if a model can't be loaded, or lacks what its configuration asks for.
     """
     place = choose(request.engine, request.workers).place
     folder = request.place
@@ -41,7 +39,6 @@ def tell(plan: Plan, request: Request) -> None:
     (_list_events if request.as_json else _list)(plan, say)
     found = _found(plan.jobs, folder, request.retry_failed, say)
     left = found.jobs if found else plan.jobs
-    check_calls(left)
     if found and not request.as_json:
         print(f"{folder}: {opening(found)}" + (f"; {_counted(left)}" if left else ""), flush=True)
     expected = _expected(left, place) if left else Forecast(0.0, 0, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from w2sd_video.eval.results import digest
+from w2sd_video.eval.results import digest, of_prompt
 from w2sd_video.eval.settings import flat, spelled
 
 from w2sd_video.render.errors import InputError
@@ -48,11 +47,8 @@ class Clip:
         return self.frames / self.fps
 
     def judged_by(self, source: str) -> str:
-        """The source of a score that depends on the prompt: a file that is known by its name only
-        may be given another one, where a rendered clip has its prompt in it."""
-        if self.side:
-            return source
-        return f"{source} of prompt {hashlib.sha256(self.prompt.encode()).hexdigest()[:16]}"
+        """The source of a score that depends on the prompt, which a rendered clip has in it."""
+        return source if self.side else of_prompt(source, self.prompt)
 
 
 def find(folder: Path) -> list[Clip]:

@@ -34,6 +34,12 @@ CREATE TABLE scores (
 """
 
 
+def of_prompt(source: str, prompt: str) -> str:
+    """The source of a score that depends on a prompt which the file's content does not hold: a
+    file that is known by its name only may be given another one."""
+    return f"{source} of prompt {hashlib.sha256(prompt.encode()).hexdigest()[:16]}"
+
+
 @dataclass(frozen=True)
 class Score:
     """What one metric says of one clip."""

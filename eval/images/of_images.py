@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from w2sd_video.eval.images.models import Aesthetic, Clip, Embedder
 from w2sd_video.eval.images.pictures import Picture
 from w2sd_video.eval.images.scores import Kind
 from w2sd_video.eval.images.task import Task
-from w2sd_video.eval.results import Results, Score
+from w2sd_video.eval.results import Results, Score, of_prompt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -139,14 +138,7 @@ def _sources(task: Task, kind: Kind) -> dict[Picture, str]:
     source = task.said_by(kind)
     if not kind.needs_prompt:
         return dict.fromkeys(task.pictures, source)
-    return {
-        p: source if p.has_prompt else f"{source} of prompt {_hash(p.prompt)}"
-        for p in task.pictures
-    }
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return {p: source if p.has_prompt else of_prompt(source, p.prompt) for p in task.pictures}
 
 
 def _known(kind: Kind, sources: Mapping[Picture, str], results: Results) -> dict[Picture, float]:

@@ -16,6 +16,7 @@ from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
 from w2sd_video.pipelines import (
     AnimateDiffW2SDPipeline,
+    UnsupportedSide,
     as_reflecting,
     load_denoiser,
 )
@@ -234,27 +235,6 @@ def test_an_image_unet_is_converted_anew_where_it_or_the_pipeline_is_another(pip
     assert frames(pipe, reflection=reflection).isfinite().all()
 
 
-def test_a_preview_by_another_pipeline_in_a_callback(pipe: Any) -> None:
-    """It has the same denoiser, and samples as if it were alone."""
-    reflection = Reflection(weak=GUIDANCE)
-    other = type(pipe).from_pipe(pipe, scheduler=copy.deepcopy(pipe.scheduler))
-    other.set_progress_bar_config(disable=True)
-    expected = frames(other, seed=9, reflection=reflection)
-    counted = other.run.evaluations
-    alone = frames(pipe, reflection=reflection)
-    shown = []
-
-    def preview(*_: object) -> dict[str, object]:
-        shown.append(frames(other, seed=9, reflection=reflection))
-        assert other.run.evaluations == counted
-        return {}
-
-    assert torch.equal(frames(pipe, reflection=reflection, callback_on_step_end=preview), alone)
-    assert pipe.run.evaluations == counted
-    assert len(shown) == 4
-    assert all(torch.equal(each, expected) for each in shown)
-
-
 def test_strength_that_leaves_no_step_is_the_plain_pipeline_s_with_a_side_s_prompt_too() -> None:
     family = tiny.FAMILIES["AnimateDiffVideoToVideoPipeline"]
     pipe = as_reflecting(family.make())
@@ -262,6 +242,14 @@ def test_strength_that_leaves_no_step_is_the_plain_pipeline_s_with_a_side_s_prom
     reflection = Reflection(weak=Side(prompt="a ring"))
     assert family.run(pipe, **call, reflection=reflection).shape == family.run(pipe, **call).shape
     assert pipe.run.evaluations == 0
+
+
+def test_an_image_unet_with_a_lora(pipe: Any) -> None:
+    image = tiny.unet(seed=5)
+    frames(pipe, reflection=Reflection(weak=Side(denoiser=image)))
+    add_lora(image)
+    with pytest.raises(UnsupportedSide, match="the LoRA into what that returns"):
+        frames(pipe, reflection=Reflection(weak=Side(denoiser=image)))
 
 
 def test_a_call_leaves_no_reference_behind(pipe: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from diffusers import AnimateDiffPipeline
 from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
+from w2sd_video.pipelines import load_denoiser
 from w2sd_video.pipelines.families import reflecting_class
 
 from w2sd_video import Reflection, Side
@@ -78,6 +80,21 @@ def test_a_callback_s_scale_of_another_adapter_holds_for_the_sides(pipe: Any) ->
     before, after = ({"art": art, "style": s} for art, s in ((1.0, 1.0), (1.0, 0.25)))
     sides = [before, before | {"art": -1.0}, before, after, after | {"art": -1.0}, after]
     assert seen == sides
+
+
+def test_lora_that_is_fused_into_weights_of_both(pipe: Any, tmp_path: Path) -> None:
+    pipe.save_pretrained(tmp_path)
+    weak = load_denoiser(pipe, tmp_path)
+    add_lora(pipe.unet)
+    reflection = Reflection(weak=Side(denoiser=weak))
+    apart = frames(pipe, reflection=reflection)
+    pipe.fuse_lora(components=["unet"])
+    with pytest.raises(UnsupportedSide, match=r"both have it; call pipe\.unfuse_lora\(\), or fuse"):
+        frames(pipe, reflection=reflection)
+    again = load_denoiser(pipe, tmp_path)  # of whose weights the fused ones are no more
+    assert torch.allclose(
+        frames(pipe, reflection=Reflection(weak=Side(denoiser=again))), apart, atol=1e-4
+    )
 
 
 def test_sides_of_one_prompt_have_their_own_scales(pipe: Any) -> None:

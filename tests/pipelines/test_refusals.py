@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
-import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,10 @@ from w2sd_video.pipelines import (
     UnsupportedScheduler,
     UnsupportedSide,
     as_reflecting,
-    load_denoiser,
 )
 
 from w2sd_video import Reflection, Side, reflect
 from w2sd_video.core import sides
-from w2sd_video.core.reflection import Mode
 
 from .. import tiny
 from .animatediff import GUIDANCE, add_lora, frames
@@ -315,108 +311,6 @@ def test_what_cannot_be_done_is_said(
         prepare(pipe)
     with pytest.raises(UnsupportedSide, match=message):
         family.run(pipe, reflection=Reflection(weak=weak), **call)
-
-
-@pytest.mark.parametrize(
-    ("key", "call", "message"),
-    [
-        (TERMS, {"audio_guidance_scale": 3.0}, "mode='implicit' cannot take a pair in guidance"),
-        (
-            "LTX2Pipeline",
-            {"audio_guidance_scale": 5.0},
-            "guidance_scale and audio_guidance_scale differ; name the guidance_scale of both",
-        ),
-    ],
-)
-def test_pairs_that_one_call_cannot_yield(key: str, call: dict[str, Any], message: str) -> None:
-    family = tiny.FAMILIES[key]
-    reflection = Reflection(strong=Side(), weak=GUIDANCE, mode="implicit")
-    with pytest.raises(UnsupportedSide, match=message):
-        family.run(as_reflecting(family.make()), reflection=reflection, **call)
-
-
-@pytest.mark.parametrize("mode", ["implicit", "cached", "extrapolate"])
-def test_a_pair_of_one_call_whose_guidance_is_rescaled(mode: Mode) -> None:
-    """The strong side is the pipeline's own guidance, with all it does: one call hasn't got it."""
-    family = tiny.FAMILIES["StableDiffusionPipeline"]
-    pipe = as_reflecting(family.make())
-    reflection = Reflection(weak=GUIDANCE, mode=mode)
-    with pytest.raises(UnsupportedSide, match="in which guidance_rescale has no part; set it to 0"):
-        family.run(pipe, reflection=reflection, guidance_rescale=0.7)
-    named = replace(reflection, strong=Side(guidance_scale=5.0))
-    for allowed in (named, replace(reflection, mode="exact")):
-        assert family.run(pipe, reflection=allowed, guidance_rescale=0.7).isfinite().all()
-
-
-def test_a_pair_of_one_call_where_the_model_rescales_by_itself() -> None:
-    family = tiny.FAMILIES["LTX2Pipeline"]
-    call = {"guidance_rescale": 0.7, "audio_guidance_rescale": 0.0}
-    with pytest.raises(UnsupportedSide, match="in which guidance_rescale has no part"):
-        family.run(
-            as_reflecting(family.make()),
-            reflection=Reflection(weak=GUIDANCE, mode="implicit"),
-            **call,
-        )
-
-
-def test_lora_that_is_fused_into_weights_of_both(pipe: Any, tmp_path: Path) -> None:
-    pipe.save_pretrained(tmp_path)
-    weak = load_denoiser(pipe, tmp_path)
-    add_lora(pipe.unet)
-    reflection = Reflection(weak=Side(denoiser=weak))
-    apart = frames(pipe, reflection=reflection)
-    pipe.fuse_lora(components=["unet"])
-    with pytest.raises(UnsupportedSide, match=r"both have it; call pipe\.unfuse_lora\(\), or fuse"):
-        frames(pipe, reflection=reflection)
-    again = load_denoiser(pipe, tmp_path)  # of whose weights the fused ones are no more
-    assert torch.allclose(
-        frames(pipe, reflection=Reflection(weak=Side(denoiser=again))), apart, atol=1e-4
-    )
-
-
-def test_an_image_unet_with_a_lora(pipe: Any) -> None:
-    image = tiny.unet(seed=5)
-    frames(pipe, reflection=Reflection(weak=Side(denoiser=image)))
-    add_lora(image)
-    with pytest.raises(UnsupportedSide, match="the LoRA into what that returns"):
-        frames(pipe, reflection=Reflection(weak=Side(denoiser=image)))
-
-
-def test_another_thread_s_call_of_the_same_denoiser(pipe: Any) -> None:
-    """It would sample with what the first one's sides have patched."""
-    other = type(pipe).from_pipe(pipe)
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            frames(other)
-        except BaseException as error:
-            raised.append(error)
-
-    def in_between(*_: object) -> dict[str, object]:
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-        return {}
-
-    call = {"reflection": Reflection(weak=GUIDANCE), "steps": 2}
-    expected = frames(pipe, **call)
-    assert torch.equal(frames(pipe, **call, callback_on_step_end=in_between), expected)
-    assert len(raised) == 2
-    for error in raised:
-        assert "give each thread a pipeline with modules of its own" in str(error)
-    run()  # and afterwards it can
-    assert len(raised) == 2
-
-
-def test_a_pipeline_makes_one_call_at_a_time(pipe: object) -> None:
-    def again(*_: object) -> dict[str, object]:
-        frames(pipe)
-        return {}
-
-    with pytest.raises(RuntimeError, match="in a call already; give each thread a pipeline"):
-        frames(pipe, reflection=Reflection(weak=GUIDANCE), callback_on_step_end=again)
-    assert frames(pipe).isfinite().all()
 
 
 def unsupported() -> list[str]:

@@ -56,7 +56,7 @@ def _means(report: Report) -> Table:
         columns=[
             "pairs",
             "steps",
-            "that reflect",
+            "with a partner",
             "evaluations",
             "guidance",
             "effective guidance",

@@ -44,8 +44,8 @@ def load_pipeline(model: Model) -> Any:
             if isinstance(part, nn.Module) and (dtype := _dtype(model, name)):
                 part.to(dtype)
         if model.denoiser:
-            name = next(n for n in ("unet", "transformer") if hasattr(pipe, n))
-            setattr(pipe, name, load_denoiser(model.denoiser, pipe, model, "model.denoiser"))
+            other = load_denoiser(model.denoiser, pipe, model, "model.denoiser")
+            setattr(pipe, _denoiser_of(pipe), other)
     else:
         cls = pipeline_class(model)
         parts = _parts(model, cls)
@@ -85,7 +85,7 @@ def load_denoiser(reference: ModelRef, pipe: Any, model: Model, key: str = "refl
     with _loading(f"the denoiser '{reference.id}'", key, model):
         if reference.id in shapes.MODELS:
             kind, weak = shapes.MODELS[reference.id]
-            name = "unet" if hasattr(pipe, "unet") else "transformer"
+            name = _denoiser_of(pipe)
             own, other = getattr(pipe, name), getattr(shapes.load_pipeline(kind, weak=weak), name)
             share(own, other.to(own.device, own.dtype))
         else:
@@ -95,6 +95,11 @@ def load_denoiser(reference: ModelRef, pipe: Any, model: Model, key: str = "refl
     if model.channels_last:
         _put_channels_last(other if isinstance(other, tuple) else (other,))
     return other
+
+
+def _denoiser_of(pipe: Any) -> str:
+    """The name of an embedded model's."""
+    return "unet" if hasattr(pipe, "unet") else "transformer"
 
 
 def _put_channels_last(modules: Iterable[nn.Module]) -> None:

@@ -41,8 +41,9 @@ nightly-vbench-wiring: $(STAMP)  ## The official VBench with random weights: the
 quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
-evidence: $(STAMP)  ## Measure what takes two hours of two cores, and write it into docs/evidence.md.
+evidence: $(STAMP)  ## Measure what takes two hours of two cores, take the video models' kept clips, and write docs/evidence.md.
 	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence short --keep
+	$(BIN)/w2sd-video evidence shapes-video settings-video --recorded --keep
 
 evidence-long: $(STAMP)  ## Likewise the rest of that page, which takes nights; it can be interrupted.
 	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence long --keep

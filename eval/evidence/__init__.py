@@ -14,6 +14,7 @@ from w2sd_video.render.errors import InputError, did_you_mean
 from w2sd_video.shapes import FOLDERS, Kind
 
 if TYPE_CHECKING:
+    from .embedded.record import Record
     from .result import Result
 
 # Name and what it shows, in the order of the page. The module has the name with underscores.
@@ -53,6 +54,9 @@ LONG = (
     "addition", "cost", "settings-image",
     "shapes-video", "settings-video", "shapes-dit", "settings-dit",
 )  # fmt: skip
+# Those whose clips are kept beside the result, in a file whose name ends so.
+CLIPS = ".clips.jsonl.gz"
+RECORDED = [name for kind in ("video", "dit") for name in ON_MODELS[kind] if name in EVIDENCES]
 # Names of several.
 GROUPS = {
     "short": [name for name in EVIDENCES if name not in LONG],
@@ -71,6 +75,14 @@ class Evidence(Protocol):
             seed: of every random number; results for one seed are the same each time.
             quick: a size that takes seconds and shows only that everything runs.
         """
+        ...
+
+
+class Recorded(Evidence, Protocol):
+    """What those in ``RECORDED`` have."""
+
+    def run(self, seed: int, quick: bool, recorded: Record | None = None) -> Result:
+        """Likewise; ``recorded`` clips are not sampled again."""
         ...
 
 

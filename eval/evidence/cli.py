@@ -11,7 +11,7 @@ import typer
 
 from w2sd_video.render.errors import InputError
 
-from . import EVIDENCES, LONG, chosen
+from . import EVIDENCES, LONG, RECORDED, chosen
 
 
 def evidence(
@@ -34,6 +34,12 @@ def evidence(
     keep: Annotated[
         bool, typer.Option("--keep", help="Write docs/evidence.md of this checkout.")
     ] = False,
+    recorded: Annotated[
+        bool,
+        typer.Option(
+            "--recorded", help="Reckon anew from the clips in docs/evidence/, of the video models."
+        ),
+    ] = False,
     redraw: Annotated[
         bool, typer.Option("--redraw", help="Plot and text anew from the JSON that is there.")
     ] = False,
@@ -53,8 +59,14 @@ def evidence(
         raise InputError("takes the whole size, docs/ and the plots", "--keep")
     if redraw and quick:
         raise InputError("measures nothing; leave out --quick", "--redraw")
+    if recorded:
+        if quick or redraw:
+            raise InputError("goes with neither --quick nor --redraw", "--recorded")
+        for name in wanted:
+            if name not in RECORDED:
+                raise InputError(f"{name} keeps no clips; leave it out", "--recorded")
     for name in wanted:
-        _one(name, output or Path("evidence"), seed, quick, keep, redraw, plot, as_json)
+        _one(name, output or Path("evidence"), seed, quick, keep, recorded, redraw, plot, as_json)
 
 
 def _one(
@@ -63,6 +75,7 @@ def _one(
     seed: int,
     quick: bool,
     keep: bool,
+    recorded: bool,
     redraw: bool,
     plot: bool,
     as_json: bool,
@@ -77,7 +90,7 @@ def _one(
         result = files.load(files.ROOT / "docs" / "evidence" if keep else folder, name)
     else:
         print(f"{name}: {EVIDENCES[name]} ...", file=sys.stderr, flush=True)
-        result = measured(name, seed, quick)
+        result = measured(name, seed, quick, files.clips(name) if recorded else None)
     file = files.write_docs(result) if keep else files.write(result, folder, plot)
     if as_json:
         print(json.dumps(result.json_value(), ensure_ascii=False))

@@ -1,14 +1,20 @@
-"""Files of a result: ``NAME.json``, ``NAME.png`` and ``NAME.md``, or the repository's page."""
+"""Files of a result: ``NAME.json``, ``NAME.png`` and ``NAME.md``, or the repository's page, and
+the clips that some are reckoned from."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from w2sd_video.render.errors import InputError
 
-from . import EVIDENCES, section
+from . import CLIPS, EVIDENCES, section
 from .result import Result, read
+
+if TYPE_CHECKING:
+    from .embedded.record import Record
 
 ROOT = Path(__file__).parents[2]  # of a checkout
 
@@ -64,9 +70,26 @@ def load(folder: Path, name: str) -> Result:
     return read(value, file)
 
 
+def clips(name: str, docs: Path | None = None) -> Record:
+    """What the result in docs/evidence/ was reckoned from.
+
+    Raises:
+        InputError: if there is none, or it can't be read.
+    """
+    from .embedded import record
+
+    return record.read((docs or ROOT / "docs") / "evidence" / f"{name}{CLIPS}")
+
+
 def _write_json(result: Result, folder: Path) -> None:
     text = json.dumps(result.json_value(), ensure_ascii=False, separators=(",", ":"))
     (folder / f"{result.name}.json").write_text(text + "\n", encoding="utf-8")
+    if result.clips:
+        from .embedded import record
+
+        made = result.made and result.made.model_dump()
+        file = folder / f"{result.name}{CLIPS}"
+        record.write(file, replace(result.clips, made=made))
 
 
 def _plot(result: Result, folder: Path) -> Path:

@@ -5,20 +5,32 @@ from __future__ import annotations
 import os
 import platform
 import time
+from typing import cast
 
 import torch
 
 from w2sd_video.render.versions import versions
 from w2sd_video.shapes.precision import has_bf16
 
-from . import load
+from . import Recorded, load
+from .embedded.record import Record
 from .result import Made, Result
 
 
-def measured(name: str, seed: int = 0, quick: bool = False) -> Result:
+def measured(
+    name: str, seed: int = 0, quick: bool = False, recorded: Record | None = None
+) -> Result:
+    """What an evidence finds.
+
+    Args:
+        recorded: clips that are not sampled again, of an evidence that keeps them.
+    """
     started, cpu = time.perf_counter(), _cpu_seconds()
-    result = load(name).run(seed, quick)
-    made = Made(
+    if recorded:
+        result = cast(Recorded, load(name)).run(seed, quick, recorded)
+    else:
+        result = load(name).run(seed, quick)
+    made = result.made or Made(
         command=f"w2sd-video evidence {name}{' --quick' if quick else ''}"
         f"{f' --seed {seed}' if seed else ''}",
         seed=seed,

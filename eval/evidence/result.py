@@ -138,6 +138,8 @@ class Result(Strict):
         caption: what the plot shows, for those who can't see it.
         remarks: what does not hold, or hurts, or was not looked at.
         made: None until the command has filled it in.
+        clips: what it was reckoned from, an ``embedded.record.Record``, where that is kept; it
+            has a file of its own.
     """
 
     name: str
@@ -149,6 +151,7 @@ class Result(Strict):
     caption: str
     remarks: list[str] = Field(default_factory=list)
     made: Made | None = None
+    clips: Any = Field(default=None, exclude=True, repr=False)
 
     def json_value(self) -> dict[str, Any]:
         """For ``json.dumps``: numbers rounded, verdicts spelled out."""

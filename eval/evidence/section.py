@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import CLIPS, RECORDED
 from .measured import Measured
 from .published import PUBLISHED
 from .result import HOLDS, OPEN, REFUTED, Claim, Result, Table
@@ -30,7 +31,7 @@ def section(result: Result, folder: str = "") -> str:
         "\n".join(f"- {remark}" for remark in result.remarks),
         *map(_table, result.tables),
         published and _table(published),
-        made(result, f"{name}.json"),
+        made(result, name),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -61,15 +62,16 @@ def _cell(cell: Measured | str) -> str:
     return str(cell)
 
 
-def made(result: Result, file: str) -> str:
-    """Command, seed, time and versions."""
+def made(result: Result, name: str) -> str:
+    """Command, seed, time and versions, and the files of this name that have all of it."""
     if result.made is None:
         return ""
     how = result.made
     versions = ", ".join(f"{name} {how.versions[name]}" for name in NAMED if name in how.versions)
+    clips = f", [all clips]({name}{CLIPS})" if result.name in RECORDED else ""
     return (
         f"`{how.command}`, seed {how.seed}: {how.seconds:.0f} s, of them {how.cpu_seconds:.0f} s "
-        f"of CPU time, on {how.machine}; {versions}. [All figures]({file})"
+        f"of CPU time, on {how.machine}; {versions}. [All figures]({name}.json){clips}"
     )
 
 

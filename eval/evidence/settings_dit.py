@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .embedded.record import Record
 from .result import Result
 from .video.settings import run as settings
 
 
-def run(seed: int, quick: bool) -> Result:
-    return settings("dit", seed, quick)
+def run(seed: int, quick: bool, recorded: Record | None = None) -> Result:
+    return settings("dit", seed, quick, recorded)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .embedded.record import Record
 from .result import Result
 from .video.study import run as study
 
 
-def run(seed: int, quick: bool) -> Result:
-    return study("video", seed, quick)
+def run(seed: int, quick: bool, recorded: Record | None = None) -> Result:
+    return study("video", seed, quick, recorded)

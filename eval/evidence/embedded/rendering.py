@@ -64,6 +64,8 @@ class Rendering(Generic[C, P]):
         folder: of the JSONL files.
         processes: how many sample; with one it is this process.
         batch: clips that are sampled together.
+        recorded: rows that are known beforehand, by key.
+        asked: keys of all that was wanted so far, in that order.
     """
 
     sampler: Sampler[C, P]
@@ -71,10 +73,11 @@ class Rendering(Generic[C, P]):
     folder: Path
     processes: int
     batch: int
-    asked: set[str] = field(default_factory=set)
+    recorded: dict[str, Row] = field(default_factory=dict)
+    asked: dict[str, None] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.rows = read(self.folder)
+        self.rows = self.recorded | read(self.folder)
 
     def get(self, wanted: Iterable[Wanted[C, P]]) -> None:
         """Have rows of all these clips."""
@@ -84,21 +87,31 @@ class Rendering(Generic[C, P]):
         else:
             _on_processes(self.sampler, work, self.folder, min(self.processes, len(work)))
         if work:
-            self.rows = read(self.folder)
+            self.rows = self.recorded | read(self.folder)
 
     def of(self, column: C, pair: P) -> Row:
         return self.rows[self.key(column, pair)]
 
     @property
+    def told(self) -> list[Row]:
+        """Rows of all that was wanted so far."""
+        return [self.rows[key] for key in self.asked]
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether all of them were known beforehand."""
+        return self.asked.keys() <= self.recorded.keys()
+
+    @property
     def effort(self) -> tuple[int, float, float]:
         """Clips that were asked for, their evaluations, and seconds of processor time."""
-        rows = [self.rows[key] for key in self.asked]
+        rows = self.told
         return len(rows), sum(row.evaluations for row in rows), sum(row.seconds for row in rows)
 
     def _missing(self, wanted: list[Wanted[C, P]]) -> list[list[Wanted[C, P]]]:
         """Batches of which a clip is missing, each once: of the same pairs in one list, and the
         longest lists first, so that all processes end at about the same time."""
-        self.asked |= {self.key(one.column, pair) for one in wanted for pair in one.pairs}
+        self.asked |= {self.key(one.column, pair): None for one in wanted for pair in one.pairs}
         batches = {
             self.key(one.column, one.pairs[i]): Wanted(one.column, one.pairs[i : i + self.batch])
             for one in sorted(wanted, key=lambda one: len(one.pairs))

@@ -52,7 +52,12 @@ def key(models: str, column: DataclassInstance, pair: Pair) -> str:
         models: see ``fingerprint``.
         column: how it is sampled, all of it.
     """
-    told = json.dumps([VERSION, models, asdict(column), pair[0].caption, pair[1]], sort_keys=True)
+    return key_told(models, asdict(column), pair[0].caption, pair[1])
+
+
+def key_told(models: str, column: Mapping[str, Any], prompt: str, seed: int) -> str:
+    """Likewise, of what a row tells."""
+    told = json.dumps([VERSION, models, column, prompt, seed], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:20]
 
 

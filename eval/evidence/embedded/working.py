@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -14,8 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 from w2sd_video.render.errors import InputError
 from w2sd_video.shapes import FOLDERS, Kind
 
+from .record import Record
 from .rendering import Costs, Rendering, Sampler, Wanted
-from .store import fingerprint, key
+from .store import Pair, Row, fingerprint, key
 
 CLIPS = Path("evidence") / "clips"  # what was measured, a line a clip; studies share it
 PROCESSES = 8  # at most; each has its own copy of the models
@@ -31,29 +33,51 @@ class Price(NamedTuple):
     evaluation: float
 
 
+@dataclass(frozen=True)
+class Refusing:
+    """In a sampler's place where its clips would not go with those that are recorded."""
+
+    def __call__(self, column: Any, pairs: list[Pair]) -> list[Row]:
+        scene, seed = pairs[0]
+        raise InputError(
+            f"lacks clips, the first of “{scene.caption}” with seed {seed} by {column}, and those "
+            "it has were sampled with other weights, code or libraries, or not in the same "
+            "precision; leave it out to sample all anew",
+            "--recorded",
+        )
+
+
 @contextmanager
 def rendering_of(
-    kind: Kind, sampler: Callable[[Kind, str], Sampler[C, Any]], quick: bool, batch: int
+    kind: Kind,
+    sampler: Callable[[Kind, str], Sampler[C, Any]],
+    quick: bool,
+    batch: int,
+    recorded: Record | None = None,
 ) -> Iterator[Rendering[C, Any]]:
     """Of a kind's shipped models; nothing of a quick one is kept.
 
     Args:
         sampler: made of the kind and the models' fingerprint.
         batch: clips that are sampled together.
+        recorded: clips that are not sampled again. Others are, if these models sampled the record.
 
     Raises:
-        InputError: if there are no weights.
+        InputError: if there are no weights, or a clip would not go with those that are recorded.
     """
     if not FOLDERS[kind].exists():
         raise InputError(f"no weights of the shapes model '{kind}' in {FOLDERS[kind]}")
     models = fingerprint(kind)
+    fits = recorded is None or recorded.models == models
+    alone = quick or not fits
     with tempfile.TemporaryDirectory() as temporary:
         yield Rendering(
-            sampler=sampler(kind, models),
+            sampler=sampler(kind, models) if fits else Refusing(),
             key=partial(key, models),
             folder=Path(temporary) if quick else CLIPS / kind,
-            processes=1 if quick else min(PROCESSES, os.cpu_count() or 1),
+            processes=1 if alone else min(PROCESSES, os.cpu_count() or 1),
             batch=batch,
+            recorded=recorded.by_key(models) if recorded else {},
         )
 
 

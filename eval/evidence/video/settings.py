@@ -10,6 +10,7 @@ from __future__ import annotations
 from w2sd_video.shapes import Kind
 
 from .. import corrected
+from ..embedded.record import Record
 from ..embedded.rendering import Wanted
 from ..measured import Measured, listed
 from ..panels import Dot, Dots, Row
@@ -22,7 +23,7 @@ from .plan import METRICS, PRIMARY, Metric
 from .sampler import Videos
 from .search import Search, Searching
 from .tables import NOTHING
-from .working import NAMES, effort, say_cost, videos
+from .working import NAMES, effort, say_cost, videos, with_clips
 
 # How each kind of difference is set.
 KINDS: dict[Partner, str] = {
@@ -33,21 +34,22 @@ KINDS: dict[Partner, str] = {
 }
 
 
-def run(kind: Kind, seed: int, quick: bool) -> Result:
+def run(kind: Kind, seed: int, quick: bool, recorded: Record | None) -> Result:
     """The recommendation for one kind of video model.
 
     Raises:
-        InputError: if there are no weights of it.
+        InputError: if there are no weights of it, or clips would not go with the record's.
     """
-    with videos(kind, quick) as rendering:
-        return result(kind, searched.QUICK if quick else searched.FULL, rendering, seed)
+    with videos(kind, quick, recorded) as rendering:
+        made = result(kind, searched.QUICK if quick else searched.FULL, rendering, seed)
+        return with_clips(made, kind, rendering, recorded)
 
 
 def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
     """Of one search."""
     dev = split_pairs("dev", search.plan.dev, seed)
     reserve = split_pairs("reserve", search.reserve, seed)
-    _say(search, rendering)
+    _say(kind, search, rendering)
     searching = Searching(search, rendering, dev)
     best = searching.best()
     judged = [*best][: search.judged]
@@ -208,7 +210,7 @@ def _about(search: Search, strong: float, known: int) -> str:
     )
 
 
-def _say(search: Search, rendering: Videos) -> None:
+def _say(kind: Kind, search: Search, rendering: Videos) -> None:
     """As if the first were chosen wherever something is."""
     plan = search.plan
     dev, reserve = ([*split_pairs("dev", n)] for n in (plan.dev, search.reserve))
@@ -216,10 +218,10 @@ def _say(search: Search, rendering: Videos) -> None:
     for partner in search.partners:
         starts = search.starts(partner)
         columns |= {*starts, *search.gapped(starts[0]), *search.shared(starts[0])}
-    say_cost("development", [Wanted(one, dev) for one in columns], rendering.processes)
+    say_cost(kind, "development", [Wanted(one, dev) for one in columns], rendering.processes)
     judged = [search.starts(partner)[0] for partner in search.partners[: search.judged]]
     judged += [plain_with(column.evaluations, plan.start[0]) for column in judged]
-    say_cost("reserve", [Wanted(one, reserve) for one in judged], rendering.processes)
+    say_cost(kind, "reserve", [Wanted(one, reserve) for one in judged], rendering.processes)
 
 
 def _reflected(partner: Partner) -> str:

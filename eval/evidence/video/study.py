@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from w2sd_video.shapes import Kind
 
+from ..embedded.record import Record
 from ..embedded.rendering import Wanted
 from ..result import Result
 from . import plan as planned
@@ -15,17 +16,18 @@ from .plan import FEW, FULL, QUICK, Chosen, Plan
 from .report import Report
 from .sampler import Clips, Videos
 from .tables import development, tables
-from .working import NAMES, effort, say_cost, videos
+from .working import NAMES, effort, say_cost, videos, with_clips
 
 
-def run(kind: Kind, seed: int, quick: bool) -> Result:
+def run(kind: Kind, seed: int, quick: bool, recorded: Record | None) -> Result:
     """The evidence of one kind of video model.
 
     Raises:
-        InputError: if there are no weights of it.
+        InputError: if there are no weights of it, or clips would not go with the record's.
     """
-    with videos(kind, quick) as rendering:
-        return result(kind, QUICK if quick else FULL, rendering, seed)
+    with videos(kind, quick, recorded) as rendering:
+        made = result(kind, QUICK if quick else FULL, rendering, seed)
+        return with_clips(made, kind, rendering, recorded)
 
 
 def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
@@ -33,8 +35,8 @@ def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
     dev, test = split_pairs("dev", plan.dev, seed), split_pairs("test", plan.test, seed)
     usual = plan.start[len(plan.start) // 2]
     likely = _test(plan, Chosen(*[usual] * 6), test).values()
-    say_cost("development", _development(plan, dev), rendering.processes)
-    say_cost("test", likely, rendering.processes)
+    say_cost(kind, "development", _development(plan, dev), rendering.processes)
+    say_cost(kind, "test", likely, rendering.processes)
     choice = choose(plan, rendering, dev)
     chosen = choice.chosen
     wanted = _test(plan, chosen, test)

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from w2sd_video.shapes import Kind
 
+from ..embedded.record import Record
+from ..embedded.store import fingerprint
 from ..embedded.working import Price, rendering_of, tell_cost
+from ..result import Made, Result
 from .sampler import Clips, Embedded, Videos
 
 NAMES: dict[Kind, str] = {"video": "video UNet", "dit": "video transformer"}
-PRICE = Price("clips", each=0.18, evaluation=0.036)
+PRICES: dict[Kind, Price] = {
+    "video": Price("clips", each=0.18, evaluation=0.036),
+    "dit": Price("clips", each=0.18, evaluation=0.087),
+}
 BATCH = 8
 
 
-def videos(kind: Kind, quick: bool) -> AbstractContextManager[Videos]:
+def videos(kind: Kind, quick: bool, recorded: Record | None) -> AbstractContextManager[Videos]:
     """See ``rendering_of``."""
-    return rendering_of(kind, Embedded, quick, BATCH)
+    return rendering_of(kind, Embedded, quick, BATCH, recorded)
 
 
-def say_cost(split: str, wanted: Iterable[Clips], processes: int) -> None:
+def with_clips(result: Result, kind: Kind, rendering: Videos, recorded: Record | None) -> Result:
+    """With the record of its clips and, where none of them is new, of how they came about."""
+    if recorded and rendering.is_recorded:
+        clips = replace(recorded, rows=rendering.told)
+        made = Made.model_validate(recorded.made) if recorded.made else None
+        return result.model_copy(update={"clips": clips, "made": made})
+    clips = Record(fingerprint(kind), None, rendering.told)
+    return result.model_copy(update={"clips": clips})
+
+
+def say_cost(kind: Kind, split: str, wanted: Iterable[Clips], processes: int) -> None:
     """What is planned, before it is sampled."""
-    tell_cost(split, wanted, PRICE, processes)
+    tell_cost(split, wanted, PRICES[kind], processes)
 
 
 def effort(rendering: Videos) -> str:

@@ -77,7 +77,7 @@ class Rendering(Generic[C, P]):
     asked: dict[str, None] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.rows = self.recorded | read(self.folder)
+        self.rows = read(self.folder) | self.recorded
 
     def get(self, wanted: Iterable[Wanted[C, P]]) -> None:
         """Have rows of all these clips."""
@@ -87,7 +87,7 @@ class Rendering(Generic[C, P]):
         else:
             _on_processes(self.sampler, work, self.folder, min(self.processes, len(work)))
         if work:
-            self.rows = self.recorded | read(self.folder)
+            self.rows = read(self.folder) | self.recorded
 
     def of(self, column: C, pair: P) -> Row:
         return self.rows[self.key(column, pair)]

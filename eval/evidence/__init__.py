@@ -55,7 +55,7 @@ LONG = (
     "shapes-video", "settings-video", "shapes-dit", "settings-dit",
 )  # fmt: skip
 # Those whose clips are kept beside the result, in a file whose name ends so.
-CLIPS = ".clips.jsonl.gz"
+RECORD = ".clips.jsonl.gz"
 RECORDED = [name for kind in ("video", "dit") for name in ON_MODELS[kind] if name in EVIDENCES]
 # Names of several.
 GROUPS = {

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from w2sd_video.render.errors import InputError
 
 from . import EVIDENCES, LONG, RECORDED, chosen
+
+if TYPE_CHECKING:
+    from .embedded.record import Record
 
 
 def evidence(
@@ -62,11 +65,34 @@ def evidence(
     if recorded:
         if quick or redraw:
             raise InputError("goes with neither --quick nor --redraw", "--recorded")
-        for name in wanted:
-            if name not in RECORDED:
-                raise InputError(f"{name} keeps no clips; leave it out", "--recorded")
+        if other := [name for name in wanted if name not in RECORDED]:
+            told = f"of {', '.join(other)} no clips are kept; name {', '.join(RECORDED)}"
+            raise InputError(told, "--recorded")
+        clips = {name: _clips(name, seed) for name in wanted}
+    else:
+        clips = {}
     for name in wanted:
-        _one(name, output or Path("evidence"), seed, quick, keep, recorded, redraw, plot, as_json)
+        _one(
+            name,
+            output or Path("evidence"),
+            seed,
+            quick,
+            keep,
+            clips.get(name),
+            redraw,
+            plot,
+            as_json,
+        )
+
+
+def _clips(name: str, seed: int) -> Record:
+    """Those in docs/evidence/, which must be of this seed."""
+    from .keep import clips
+
+    found = clips(name)
+    if found.made and found.made.seed != seed:
+        raise InputError(f"the clips of {name} are of seed {found.made.seed}", "--seed")
+    return found
 
 
 def _one(
@@ -75,7 +101,7 @@ def _one(
     seed: int,
     quick: bool,
     keep: bool,
-    recorded: bool,
+    recorded: Record | None,
     redraw: bool,
     plot: bool,
     as_json: bool,
@@ -90,7 +116,7 @@ def _one(
         result = files.load(files.ROOT / "docs" / "evidence" if keep else folder, name)
     else:
         print(f"{name}: {EVIDENCES[name]} ...", file=sys.stderr, flush=True)
-        result = measured(name, seed, quick, files.clips(name) if recorded else None)
+        result = measured(name, seed, quick, recorded)
     file = files.write_docs(result) if keep else files.write(result, folder, plot)
     if as_json:
         print(json.dumps(result.json_value(), ensure_ascii=False))

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from w2sd_video.render.errors import InputError
+from w2sd_video.render.files.atomic import write_whole
 
-from . import CLIPS, EVIDENCES, section
+from . import EVIDENCES, RECORD, section
 from .result import Result, read
 
 if TYPE_CHECKING:
@@ -78,18 +79,19 @@ def clips(name: str, docs: Path | None = None) -> Record:
     """
     from .embedded import record
 
-    return record.read((docs or ROOT / "docs") / "evidence" / f"{name}{CLIPS}")
+    return record.read((docs or ROOT / "docs") / "evidence" / f"{name}{RECORD}")
 
 
 def _write_json(result: Result, folder: Path) -> None:
-    text = json.dumps(result.json_value(), ensure_ascii=False, separators=(",", ":"))
-    (folder / f"{result.name}.json").write_text(text + "\n", encoding="utf-8")
+    """Behind the clips, so that there is no result without its own."""
     if result.clips:
         from .embedded import record
 
-        made = result.made and result.made.model_dump()
-        file = folder / f"{result.name}{CLIPS}"
-        record.write(file, replace(result.clips, made=made))
+        file, wanted = folder / f"{result.name}{RECORD}", replace(result.clips, made=result.made)
+        if not file.exists() or record.read(file) != wanted:
+            write_whole(file, record.content(wanted))
+    text = json.dumps(result.json_value(), ensure_ascii=False, separators=(",", ":"))
+    write_whole(folder / f"{result.name}.json", text + "\n")
 
 
 def _plot(result: Result, folder: Path) -> Path:

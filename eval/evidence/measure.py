@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 
@@ -13,8 +13,10 @@ from w2sd_video.render.versions import versions
 from w2sd_video.shapes.precision import has_bf16
 
 from . import Recorded, load
-from .embedded.record import Record
 from .result import Made, Result
+
+if TYPE_CHECKING:
+    from .embedded.record import Record
 
 
 def measured(
@@ -32,6 +34,7 @@ def measured(
         result = load(name).run(seed, quick)
     made = result.made or Made(
         command=f"w2sd-video evidence {name}{' --quick' if quick else ''}"
+        f"{' --recorded' if recorded else ''}"
         f"{f' --seed {seed}' if seed else ''}",
         seed=seed,
         seconds=time.perf_counter() - started,

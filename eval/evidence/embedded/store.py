@@ -57,7 +57,7 @@ def key(models: str, column: DataclassInstance, pair: Pair) -> str:
 
 def key_told(models: str, column: Mapping[str, Any], prompt: str, seed: int) -> str:
     """Likewise, of what a row tells."""
-    told = json.dumps([VERSION, models, column, prompt, seed], sort_keys=True)
+    told = json.dumps([models, column, prompt, seed], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:20]
 
 
@@ -100,7 +100,7 @@ def fingerprint(kind: Kind) -> str:
     for file in sorted(files):
         if file.is_file():
             digest.update(file.name.encode() + file.read_bytes())
-    digest.update(f"bfloat16 {precision.has_bf16('cpu')}".encode())
+    digest.update(f"version {VERSION}, bfloat16 {precision.has_bf16('cpu')}".encode())
     for library in ("torch", "diffusers", "transformers"):
         digest.update(f"{library} {version(library)}".encode())
     return digest.hexdigest()[:20]

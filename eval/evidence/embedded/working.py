@@ -40,9 +40,10 @@ class Refusing:
     def __call__(self, column: Any, pairs: list[Pair]) -> list[Row]:
         scene, seed = pairs[0]
         raise InputError(
-            f"lacks clips, the first of “{scene.caption}” with seed {seed} by {column}, and those "
-            "it has were sampled with other weights, code or libraries, or not in the same "
-            "precision; leave it out to sample all anew",
+            f"the record lacks clips, among “{scene.caption}” with seed {seed} and the next "
+            f"{len(pairs) - 1}, of {column}; what it has was sampled with other weights, code, "
+            "libraries or precision than there are here, so nothing can be added to it; leave "
+            "the option out to sample all anew",
             "--recorded",
         )
 
@@ -74,7 +75,7 @@ def rendering_of(
         yield Rendering(
             sampler=sampler(kind, models) if fits else Refusing(),
             key=partial(key, models),
-            folder=Path(temporary) if quick else CLIPS / kind,
+            folder=Path(temporary) if alone else CLIPS / kind,
             processes=1 if alone else min(PROCESSES, os.cpu_count() or 1),
             batch=batch,
             recorded=recorded.by_key(models) if recorded else {},

@@ -208,6 +208,6 @@ CLAIMS = (
     Held("The weak model is the weaker one", WEAK, BEST, "below"),
     Held("So is its denoiser in strong's place, which takes part in reflections", MIXED, BEST,
          "below"),
-    Held("With weak = strong there is nothing to gain", SELF, STRONG, "within", 0.05),
+    Held("With weak = strong nothing changes", SELF, STRONG, "within", 0.05),
     Held("and paths stay as they are", SELF, STRONG, "within", 0.1, "jitter_complete"),
 )  # fmt: skip

@@ -34,15 +34,15 @@ KINDS: dict[Partner, str] = {
 }
 
 
-def run(kind: Kind, seed: int, quick: bool, recorded: Record | None) -> Result:
+def run(kind: Kind, seed: int, quick: bool, recorded: Record | None = None) -> Result:
     """The recommendation for one kind of video model.
 
     Raises:
         InputError: if there are no weights of it, or clips would not go with the record's.
     """
     with videos(kind, quick, recorded) as rendering:
-        made = result(kind, searched.QUICK if quick else searched.FULL, rendering, seed)
-        return with_clips(made, kind, rendering, recorded)
+        found = result(kind, searched.QUICK if quick else searched.FULL, rendering, seed)
+        return with_clips(found, kind, rendering, recorded)
 
 
 def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
@@ -218,10 +218,10 @@ def _say(kind: Kind, search: Search, rendering: Videos) -> None:
     for partner in search.partners:
         starts = search.starts(partner)
         columns |= {*starts, *search.gapped(starts[0]), *search.shared(starts[0])}
-    say_cost(kind, "development", [Wanted(one, dev) for one in columns], rendering.processes)
+    say_cost(kind, "development", [Wanted(one, dev) for one in columns], rendering)
     judged = [search.starts(partner)[0] for partner in search.partners[: search.judged]]
     judged += [plain_with(column.evaluations, plan.start[0]) for column in judged]
-    say_cost(kind, "reserve", [Wanted(one, reserve) for one in judged], rendering.processes)
+    say_cost(kind, "reserve", [Wanted(one, reserve) for one in judged], rendering)
 
 
 def _reflected(partner: Partner) -> str:

@@ -19,15 +19,15 @@ from .tables import development, tables
 from .working import NAMES, effort, say_cost, videos, with_clips
 
 
-def run(kind: Kind, seed: int, quick: bool, recorded: Record | None) -> Result:
+def run(kind: Kind, seed: int, quick: bool, recorded: Record | None = None) -> Result:
     """The evidence of one kind of video model.
 
     Raises:
         InputError: if there are no weights of it, or clips would not go with the record's.
     """
     with videos(kind, quick, recorded) as rendering:
-        made = result(kind, QUICK if quick else FULL, rendering, seed)
-        return with_clips(made, kind, rendering, recorded)
+        found = result(kind, QUICK if quick else FULL, rendering, seed)
+        return with_clips(found, kind, rendering, recorded)
 
 
 def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
@@ -35,8 +35,8 @@ def result(kind: Kind, plan: Plan, rendering: Videos, seed: int) -> Result:
     dev, test = split_pairs("dev", plan.dev, seed), split_pairs("test", plan.test, seed)
     usual = plan.start[len(plan.start) // 2]
     likely = _test(plan, Chosen(*[usual] * 6), test).values()
-    say_cost(kind, "development", _development(plan, dev), rendering.processes)
-    say_cost(kind, "test", likely, rendering.processes)
+    say_cost(kind, "development", _development(plan, dev), rendering)
+    say_cost(kind, "test", likely, rendering)
     choice = choose(plan, rendering, dev)
     chosen = choice.chosen
     wanted = _test(plan, chosen, test)
@@ -85,13 +85,13 @@ def _about(plan: Plan, chosen: Chosen, test: list[Pair]) -> str:
     one, two = (captions(test, things) for things in (1, 2))
     return (
         "The paper's table 12, asked of a model that was trained for it, on captions that training "
-        "never saw and noise that nothing has used before. Of two things, captions are also new to "
-        "`shapes measure`; of one thing there are too few for that. "
+        "never saw and noise that no look was taken at before. Of two things, captions are also "
+        "new to `shapes measure`; of one thing there are too few for that. "
         f"{plan.steps} steps; the pair is the "
         "shipped model and its weak partner's denoiser (which reads the strong one's text "
-        f"encoder). Of {plan.dev} development pairs came the guidance: {chosen.strong:g} is best "
-        f"for strong alone, {chosen.equal:g} for strong with as many evaluations as a reflection "
-        f"on half of the steps, {chosen.reflected:g} for that reflection, and "
+        f"encoder). Of {plan.dev} development pairs came the guidance: {chosen.strong:g} did "
+        f"best for strong alone, {chosen.equal:g} for strong with as many evaluations as a "
+        f"reflection on half of the steps, {chosen.reflected:g} for that reflection, and "
         f"{chosen.extrapolated:g} for extrapolation on half of its steps, of which it has as many "
         "more as make up for its evaluations. The reflection amounts to an "
         f"effective guidance of {chosen.effective:g} (ω_e, logged step by step, a mean over steps "

@@ -11,7 +11,7 @@ from w2sd_video.shapes import Kind
 from ..embedded.record import Record
 from ..embedded.store import fingerprint
 from ..embedded.working import Price, rendering_of, tell_cost
-from ..result import Made, Result
+from ..result import Result
 from .sampler import Clips, Embedded, Videos
 
 NAMES: dict[Kind, str] = {"video": "video UNet", "dit": "video transformer"}
@@ -31,15 +31,15 @@ def with_clips(result: Result, kind: Kind, rendering: Videos, recorded: Record |
     """With the record of its clips and, where none of them is new, of how they came about."""
     if recorded and rendering.is_recorded:
         clips = replace(recorded, rows=rendering.told)
-        made = Made.model_validate(recorded.made) if recorded.made else None
-        return result.model_copy(update={"clips": clips, "made": made})
+        return result.model_copy(update={"clips": clips, "made": recorded.made})
     clips = Record(fingerprint(kind), None, rendering.told)
     return result.model_copy(update={"clips": clips})
 
 
-def say_cost(kind: Kind, split: str, wanted: Iterable[Clips], processes: int) -> None:
-    """What is planned, before it is sampled."""
-    tell_cost(split, wanted, PRICES[kind], processes)
+def say_cost(kind: Kind, split: str, wanted: Iterable[Clips], rendering: Videos) -> None:
+    """What is planned, before it is sampled; of what is recorded little or nothing is."""
+    if not rendering.recorded:
+        tell_cost(split, wanted, PRICES[kind], rendering.processes)
 
 
 def effort(rendering: Videos) -> str:

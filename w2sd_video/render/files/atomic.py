@@ -19,15 +19,15 @@ def part_of(path: Path) -> Path:
     return path.with_name(f".{name}.{socket.gethostname()[:40]}-{os.getpid()}.part")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that others may be writing or reading, too.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file that others may be writing or reading, too.
 
     Raises:
         RunError: if there is no room for it.
     """
     part = part_of(path)
     try:
-        part.write_text(text, "utf-8")
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
         os.replace(part, path)
     except OSError as error:
         raise RunError(f"{path}: can't be written: {error.strerror}") from None

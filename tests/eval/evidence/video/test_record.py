@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from w2sd_video.eval.evidence import CLIPS, RECORDED, keep
+from w2sd_video.eval.evidence import RECORD, RECORDED, keep
 from w2sd_video.eval.evidence.embedded import record, working
 from w2sd_video.eval.evidence.embedded.record import Record
 from w2sd_video.eval.evidence.embedded.rendering import Sampler
@@ -69,7 +70,7 @@ def test_a_result_is_the_same_from_the_clips_that_are_kept(sampler: Told) -> Non
     result = run(None)
     keep.write(result.model_copy(update={"made": MADE}), Path("kept"), plot=False)
     called = len(sampler.called)
-    kept = record.read(Path(f"kept/shapes-video{CLIPS}"))
+    kept = record.read(Path(f"kept/shapes-video{RECORD}"))
     again = run(kept)
     assert len(sampler.called) == called
     assert again.json_value() == result.json_value() | {"made": MADE.model_dump()}
@@ -82,10 +83,8 @@ def test_nothing_is_sampled_into_a_record_of_other_models(sampler: Told) -> None
     called = len(sampler.called)
     other = replace(result.clips, models="others")
     assert run(other).claims == result.claims  # newer code reckons, too
-    lacking = replace(other, rows=other.rows[:-1])
-    for file in Path("evidence/clips/video").iterdir():
-        file.unlink()
-    with pytest.raises(InputError, match=r"^--recorded: lacks clips, the first of “") as told:
+    lacking = replace(other, rows=other.rows[:-1])  # what was sampled here would fill it
+    with pytest.raises(InputError, match=r"^--recorded: the record lacks clips, among “") as told:
         run(lacking)
     assert "\n" not in str(told.value)
     assert len(sampler.called) == called
@@ -103,9 +102,19 @@ def test_what_is_missing_is_sampled_if_it_goes_with_the_others(sampler: Told) ->
     assert again.clips == result.clips
 
 
+def test_what_is_kept_already_is_left_as_it_is(sampler: Told) -> None:
+    keep.write(run(None).model_copy(update={"made": MADE}), Path("kept"), plot=False)
+    file = Path(f"kept/shapes-video{RECORD}")
+    kept = record.read(file)
+    file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()), 1))  # of another zlib
+    before = file.read_bytes()
+    keep.write(run(kept), Path("kept"), plot=False)
+    assert file.read_bytes() == before
+
+
 def test_drawing_anew_leaves_the_clips_alone(sampler: Told) -> None:
     keep.write(run(None), Path("kept"), plot=False)
-    file = Path(f"kept/shapes-video{CLIPS}")
+    file = Path(f"kept/shapes-video{RECORD}")
     before = file.read_bytes()
     keep.write(keep.load(Path("kept"), "shapes-video"), Path("kept"), plot=False)
     assert file.read_bytes() == before
@@ -115,18 +124,33 @@ def test_the_page_names_the_clips(sampler: Told) -> None:
     result = run(None).model_copy(update={"made": MADE})
     keep.write(result, Path("kept"), plot=False)
     page = Path("kept/shapes-video.md").read_text()
-    assert f"[all clips](shapes-video{CLIPS})" in page
+    assert f"[all clips](shapes-video{RECORD})" in page
 
 
 def test_the_same_clips_are_the_same_bytes(sampler: Told) -> None:
     clips: Record = run(None).clips
-    for name in ("a", "b"):
-        record.write(Path(name), clips)
-    assert Path("a").read_bytes() == Path("b").read_bytes()
+    Path("a").write_bytes(record.content(clips))
+    assert record.content(record.read(Path("a"))) == record.content(clips)
     assert record.read(Path("a")) == clips
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", b"\x1f\x8b\x08\x00broken"])
+def packed(text: bytes) -> bytes:
+    return gzip.compress(text, mtime=0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no gzip",
+        packed(b"cut off")[:-9],
+        packed(b"x" * 99)[:14] + b"\xff" * 30,
+        packed(b""),
+        packed(b"{}"),
+        packed(b'{"models": "x", "made": {"a": 1}}'),
+    ],
+    ids=["empty", "text", "cut off", "damaged", "no lines", "no models", "other fields"],
+)
 def test_what_is_no_record_is_told(content: bytes, here: Path) -> None:
     Path("a").write_bytes(content)
     with pytest.raises(InputError, match=r"^a: is no record of clips"):
@@ -136,7 +160,14 @@ def test_what_is_no_record_is_told(content: bytes, here: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["sweep", "--recorded"], "--recorded: sweep keeps no clips; leave it out"),
+        (
+            ["sweep", "shapes-video", "--recorded"],
+            f"--recorded: of sweep no clips are kept; name {', '.join(RECORDED)}",
+        ),
+        (
+            ["shapes-video", "--recorded", "--seed", "1"],
+            "--seed: the clips of shapes-video are of seed 0",
+        ),
         (
             ["shapes-video", "--recorded", "--quick"],
             "--recorded: goes with neither --quick nor --redraw",
@@ -152,7 +183,7 @@ def docs(name: str) -> Path:
     return keep.ROOT / "docs" / "evidence" / name
 
 
-@pytest.mark.parametrize("name", [name for name in RECORDED if docs(f"{name}{CLIPS}").exists()])
+@pytest.mark.parametrize("name", [name for name in RECORDED if docs(f"{name}{RECORD}").exists()])
 def test_the_page_is_what_its_clips_say(name: str, here: Path) -> None:
     known: Result = keep.load(docs("."), name)
     again = measured(name, known.made.seed if known.made else 0, recorded=keep.clips(name))
@@ -173,4 +204,4 @@ def apart(result: Result) -> tuple[str, list[float]]:
 
 def test_there_is_a_record_of_each_result_that_keeps_clips() -> None:
     for name in RECORDED:
-        assert docs(f"{name}.json").exists() == docs(f"{name}{CLIPS}").exists(), name
+        assert docs(f"{name}.json").exists() == docs(f"{name}{RECORD}").exists(), name

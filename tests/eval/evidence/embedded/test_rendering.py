@@ -144,3 +144,9 @@ def test_equal_evaluations_are_never_fewer(evaluations: int) -> None:
     found = as_dear(lambda steps: replace(COLUMN, steps=steps), evaluations)
     fewer = replace(found, steps=found.steps - 1)
     assert fewer.evaluations < evaluations <= found.evaluations
+
+
+def test_the_fingerprint_is_of_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint.__wrapped__("video")
+    monkeypatch.setattr(store, "VERSION", store.VERSION + 1)
+    assert fingerprint.__wrapped__("video") != before

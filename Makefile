@@ -41,7 +41,7 @@ nightly-vbench-wiring: $(STAMP)  ## The official VBench with random weights: the
 quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
-evidence: $(STAMP)  ## Measure what takes two hours of two cores, take the video models' kept clips, and write docs/evidence.md.
+evidence: $(STAMP)  ## What takes two hours of two cores, and videos from kept clips, into docs/evidence.md.
 	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence short --keep
 	$(BIN)/w2sd-video evidence shapes-video settings-video --recorded --keep
 

@@ -68,9 +68,7 @@ def evidence(
         if other := [name for name in wanted if name not in RECORDED]:
             told = f"of {', '.join(other)} no clips are kept; name {', '.join(RECORDED)}"
             raise InputError(told, "--recorded")
-        clips = {name: _clips(name, seed) for name in wanted}
-    else:
-        clips = {}
+    clips = {name: _clips(name, seed) for name in wanted} if recorded else {}
     for name in wanted:
         _one(
             name,

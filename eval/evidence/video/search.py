@@ -73,11 +73,13 @@ class Searching:
 
     Attributes:
         strong: the best guidance of the strong model alone.
+        tried: all that was, in that order.
     """
 
     def __init__(self, search: Search, rendering: Videos, pairs: list[Pair]) -> None:
         self.search, self.rendering, self.pairs = search, rendering, pairs
-        [(self.strong, _)] = best_guidances([search.alone], search.plan, rendering, pairs)
+        [(self.strong, alone)] = best_guidances([search.alone], search.plan, rendering, pairs)
+        self.tried = dict.fromkeys(alone.values())
 
     def best(self) -> dict[Partner, Column]:
         """Of each kind of difference; the best kind first."""
@@ -94,6 +96,7 @@ class Searching:
 
     def _best_of(self, families: list[list[Column]]) -> list[Column]:
         self.rendering.get(Wanted(column, self.pairs) for own in families for column in own)
+        self.tried |= dict.fromkeys(column for own in families for column in own)
         return [max(own, key=self._worth) for own in families]
 
     def _worth(self, column: Column) -> tuple[float, float]:

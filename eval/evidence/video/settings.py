@@ -71,7 +71,15 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
         title=f"Settings for the shapes {NAMES[kind]}",
         about=_about(search, searching.strong, len({*captions(reserve)})),
         claims=claims,
-        tables=[_settings(searching, best, found), _differences(judged, differences)],
+        tables=[
+            _settings(searching, best, found),
+            _differences(judged, differences),
+            _means("On the reserve: means over pairs, ± 95 % by captions.", found),
+            _means(
+                "On the development pairs: the same of all that was tried.",
+                {_label(one): Found.of(rendering, one, dev) for one in searching.tried},
+            ),
+        ],
         figure=[Row(title="", panels=[_panel(found, by) for by in (PRIMARY, "iou")])],
         caption="What is all right, and how well outlines fit, for strong alone and for the best "
         "settings of the best kind of difference, at as many evaluations",
@@ -174,6 +182,24 @@ def _differences(judged: list[Partner], differences: Differences) -> Table:
             (KINDS[partner], [cell(partner, metric) for metric in METRICS]) for partner in judged
         ],
     )
+
+
+def _means(note: str, found: dict[str, Found]) -> Table:
+    return Table(
+        note=note,
+        columns=[*METRICS.values()],
+        rows=[
+            (label, [value or NOTHING for value in one.means().values()])
+            for label, one in found.items()
+        ],
+    )
+
+
+def _label(one: Column) -> str:
+    """Of what was tried."""
+    if one.partner is None:
+        return f"strong alone: {one.steps} steps, guidance {one.guidance:g}"
+    return f"{KINDS[one.partner]}: {_told(one)}"
 
 
 def _panel(found: dict[str, Found], metric: Metric) -> Dots:

@@ -209,6 +209,15 @@ def test_where_no_settings_win_it_is_said(tmp_path: Path) -> None:
         assert claim.found in result.remarks[0]
 
 
+def test_all_that_was_tried_is_told(tmp_path: Path) -> None:
+    pretend = Pretend(gain=0.4)
+    result = settings.result("video", SEARCH, rendering(tmp_path, pretend), seed=0)
+    tried = {column for column, pairs in pretend.called if pairs[0][1] < FIRST["test"]}
+    assert len(tried) > len(SEARCH.partners)
+    assert len(result.tables[-1].rows) == len(tried)
+    assert len({label for label, _ in result.tables[-1].rows}) == len(tried)
+
+
 def test_only_the_kinds_furthest_ahead_are_judged(tmp_path: Path) -> None:
     pretend = Pretend(gain=0.4)
     made = rendering(tmp_path, pretend)

@@ -69,6 +69,7 @@ def _jobs(model: dict[str, Any]) -> list[Job]:
         "reflection": {
             "weak": {"denoiser": None, "guidance_scale": 1.0},
             "steps": 0.5,
+            "mode": "exact",
         },
     }
     row = Layer({"prompt": "a red circle moving left on a white background"}, "l", {(): 1})

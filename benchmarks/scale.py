@@ -31,6 +31,8 @@ from .measure import Figures, alone
 
 TINY = 10_000
 CLIPS = 8  # of the embedded model, each plain and reflected
+# More steps than the preset has, so that clips are long beside what is around them.
+LONGER = {"num_inference_steps": 25, "reflection": {"mode": "exact", "steps": 0.5}}
 BARE = 15.0  # seconds
 
 
@@ -179,7 +181,8 @@ def _jobs(count: int, **more: Any) -> list[Job]:
     rows = [
         Layer({"prompt": "a red circle moving left", "seed": i}, "l", {(): i}) for i in range(count)
     ]
-    return plan([read_config("shapes"), Layer(more, "more")], rows, baseline=True).jobs
+    layers = [read_config("shapes"), Layer(LONGER, "longer"), Layer(more, "more")]
+    return plan(layers, rows, baseline=True).jobs
 
 
 def _rendered(jobs: list[Job], folder: Path, engine: Any) -> int:

@@ -2,18 +2,21 @@
 
 They are looked for on the development split (``search.py``), all of them for as many evaluations,
 and so is the guidance of the strong model alone. What is best is then judged, once, on a split
-that nothing else looks at.
+that nothing else looks at. Beside it, without a claim, are strong alone and extrapolation at the
+guidance that the reflection has: is it the reflection, or only its guidance?
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from w2sd_video.shapes import Kind
 
 from .. import corrected
 from ..embedded.record import Record
-from ..embedded.rendering import Wanted
+from ..embedded.rendering import Wanted, as_dear
 from ..measured import Measured, listed
-from ..panels import Dot, Dots, Row
+from ..panels import BY_MODE, Dot, Dots, Row
 from ..result import HOLDS, Claim, Hypothesis, Result, Table
 from . import search as searched
 from .columns import Column, Partner, plain_with
@@ -53,15 +56,9 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
     searching = Searching(search, rendering, dev)
     best = searching.best()
     judged = [*best][: search.judged]
-    columns = {
-        label: column
-        for partner in judged
-        for one in [best[partner]]
-        for label, column in (
-            (_reflected(partner), one),
-            (_alone(partner), plain_with(one.evaluations, searching.strong)),
-        )
-    }
+    columns: dict[str, Column] = {}
+    for partner in judged:
+        columns |= _beside(partner, best[partner], searching.strong)
     rendering.get(Wanted(column, reserve) for column in columns.values())
     found = {label: Found.of(rendering, column, reserve) for label, column in columns.items()}
     differences = Differences(found)
@@ -81,10 +78,24 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
             ),
         ],
         figure=[Row(title="", panels=[_panel(found, by) for by in (PRIMARY, "iou")])],
-        caption="What is all right, and how well outlines fit, for strong alone and for the best "
-        "settings of the best kind of difference, at as many evaluations",
+        caption="What is all right, and how well outlines fit, for the best settings of the best "
+        "kind of difference, and for strong alone and extrapolation, at as many evaluations",
         remarks=[_verdict(best, claims), effort(rendering)],
     )
+
+
+def _beside(partner: Partner, one: Column, strong: float) -> dict[str, Column]:
+    """A kind's best settings, and all that they are held against, for as many evaluations."""
+    more = replace(one, mode="extrapolate")
+    columns = {
+        _reflected(partner): one,
+        _alone(partner): plain_with(one.evaluations, strong),
+        _guided(partner): plain_with(one.evaluations, one.guidance),
+        _extrapolated(partner): as_dear(lambda steps: replace(more, steps=steps), one.evaluations),
+    }
+    if one.guidance == strong:
+        del columns[_guided(partner)]  # it is strong alone
+    return columns
 
 
 def _verdict(best: dict[Partner, Column], claims: list[Claim]) -> str:
@@ -171,15 +182,16 @@ def _on_reserve(partner: Partner, found: dict[str, Found]) -> list[Measured | st
 
 
 def _differences(judged: list[Partner], differences: Differences) -> Table:
-    def cell(partner: Partner, metric: Metric) -> Measured | str:
-        return differences.of(Test(_reflected(partner), _alone(partner), metric)) or NOTHING
-
+    against = [(partner, other) for partner in judged for other in (_alone, _guided, _extrapolated)]
+    tests = [(_reflected(partner), other(partner)) for partner, other in against]
     return Table(
-        note="The same settings on the reserve, as differences from strong alone; paired, ± 95 % "
-        "by captions, without correction.",
+        note="On the reserve, as differences of the reflected clips from others for as many "
+        "evaluations; paired, ± 95 % by captions, without correction. The claim is of the first.",
         columns=[*METRICS.values()],
         rows=[
-            (KINDS[partner], [cell(partner, metric) for metric in METRICS]) for partner in judged
+            (f"− {b}", [differences.of(Test(a, b, metric)) or NOTHING for metric in METRICS])
+            for a, b in tests
+            if b in differences.found
         ],
     )
 
@@ -209,7 +221,7 @@ def _panel(found: dict[str, Found], metric: Metric) -> Dots:
         dots=[
             Dot(
                 label=label,
-                role="strong" if one.column.partner is None else "reflected",
+                role="strong" if one.column.is_alone else BY_MODE[one.column.mode],
                 value=value,
             )
             for label, one in found.items()
@@ -229,10 +241,10 @@ def _about(search: Search, strong: float, known: int) -> str:
         f"right. Strong alone is at guidance {strong:g}, chosen on the same pairs. "
         f"The best {search.judged} of {len(search.partners)} kinds is judged once, on "
         f"{search.reserve} pairs, with {known} captions, of a split that nothing else looks at; "
-        "captions are what intervals resample and tests turn round. A partner with its layers over "
-        "time switched off is "
-        "the strong model itself, whose frames do not see each other. Schedules of the gap were "
-        "not tried: a reflection has one gap."
+        "captions are what intervals resample and tests turn round. Beside it, without a claim, "
+        "are strong alone and extrapolation at the guidance of the reflection. A partner with its "
+        "layers over time switched off is the strong model itself, whose frames do not see each "
+        "other. Schedules of the gap were not tried: a reflection has one gap."
     )
 
 
@@ -245,8 +257,11 @@ def _say(kind: Kind, search: Search, rendering: Videos) -> None:
         starts = search.starts(partner)
         columns |= {*starts, *search.gapped(starts[0]), *search.shared(starts[0])}
     say_cost(kind, "development", [Wanted(one, dev) for one in columns], rendering)
-    judged = [search.starts(partner)[0] for partner in search.partners[: search.judged]]
-    judged += [plain_with(column.evaluations, plan.start[0]) for column in judged]
+    judged = [
+        column
+        for partner in search.partners[: search.judged]
+        for column in _beside(partner, search.starts(partner)[0], plan.start[0]).values()
+    ]
     say_cost(kind, "reserve", [Wanted(one, reserve) for one in judged], rendering)
 
 
@@ -256,3 +271,11 @@ def _reflected(partner: Partner) -> str:
 
 def _alone(partner: Partner) -> str:
     return f"strong at as many as {KINDS[partner]}"
+
+
+def _guided(partner: Partner) -> str:
+    return f"strong at as many as {KINDS[partner]}, and at its guidance"
+
+
+def _extrapolated(partner: Partner) -> str:
+    return f"{KINDS[partner]}, extrapolate"

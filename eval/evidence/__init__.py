@@ -1,6 +1,6 @@
 """Evidence: the paper's figures and tables made from nothing, with rows that could refute them.
 
-An evidence is one module of this package that has ``run(seed, quick) -> Result`` and stands in
+An evidence is a module in ``studies/`` that has ``run(seed, quick) -> Result`` and stands in
 ``EVIDENCES`` below. All else follows from the result, which is JSON: ``plots.py`` draws it,
 ``section.py`` writes it down, with the paper's numbers (``published.py``), ``keep.py`` keeps it.
 """
@@ -66,7 +66,7 @@ GROUPS = {
 
 
 class Evidence(Protocol):
-    """What a module of this package has."""
+    """What a module in studies/ has."""
 
     def run(self, seed: int, quick: bool) -> Result:
         """Measure.
@@ -88,7 +88,7 @@ class Recorded(Evidence, Protocol):
 
 def load(name: str) -> Evidence:
     """The evidence of this name, imported now."""
-    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    module = import_module(f"{__name__}.studies.{name.replace('-', '_')}")
     return cast(Evidence, module)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from w2sd_video.eval.compare.statistics import mean_intervals
 
+NOTHING = "–"  # in a table, where there is nothing to measure
+
 
 class Strict(BaseModel):
     """What is read from JSON has these fields and no others."""

@@ -10,7 +10,7 @@ from w2sd_video.core.reflection import MODES, Mode
 from ..embedded.rendering import as_dear
 from ..embedded.store import Pair
 from .outcomes import Outcomes, Ways
-from .study import sampled
+from .sampling import sampled
 from .ways import Partner, Way
 
 PLAIN, REFLECTED, EXTRAPOLATED = (

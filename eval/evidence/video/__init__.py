@@ -1,1 +1,1 @@
-"""Table 12's question on the embedded video models: plan, sampling, and what is told of it."""
+"""The embedded video models: what the comparison and the search for settings share."""

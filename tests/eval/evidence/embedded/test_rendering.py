@@ -111,6 +111,7 @@ def test_a_clip_s_key_is_of_all_that_it_depends_on() -> None:
     "place",
     [
         "shapes.score",
+        "shapes.world",
         "shapes.measure",
         "shapes.precision",
         "core.reflection",
@@ -119,6 +120,9 @@ def test_a_clip_s_key_is_of_all_that_it_depends_on() -> None:
         "eval.evidence.embedded.memo",
         "eval.evidence.stills.sampler",
         "eval.evidence.stills.prompts",
+        "eval.evidence.stills.ways",
+        "eval.evidence.video.columns",
+        "eval.evidence.video.models",
         "eval.evidence.video.sampler",
     ],
 )

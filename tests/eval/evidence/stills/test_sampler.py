@@ -6,7 +6,7 @@ import pytest
 from w2sd_video.eval.evidence.embedded.store import Pair, Row
 from w2sd_video.eval.evidence.stills.prompts import pairs
 from w2sd_video.eval.evidence.stills.sampler import Embedded, pipeline, values
-from w2sd_video.eval.evidence.stills.study import timed
+from w2sd_video.eval.evidence.stills.sampling import timed
 from w2sd_video.eval.evidence.stills.ways import Partner, Way
 
 from w2sd_video.core.reflection import MODES, Reflection

@@ -18,7 +18,6 @@ from w2sd_video.eval.evidence.unbalanced.pictures import KINDS, RARE, SIDE, draw
 from w2sd_video.eval.evidence.unbalanced.sampling import noise, sample
 from w2sd_video.eval.evidence.unbalanced.settings import (
     EXTRAPOLATED,
-    MODELS,
     REFLECTED,
     SETTINGS,
 )
@@ -147,4 +146,3 @@ def test_every_setting_is_sampled_and_a_repetition_is_the_same_wherever_it_runs(
         assert (one.features == again[label].features).all()
     [other] = repetitions(size, 1, 1)
     assert (other["strong"].features != found["strong"].features).any()
-    assert len(MODELS) == 4

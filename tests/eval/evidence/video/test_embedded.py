@@ -13,9 +13,9 @@ from w2sd_video.eval.evidence.embedded.store import Row
 from w2sd_video.eval.evidence.video import models as loaded
 from w2sd_video.eval.evidence.video import sampler
 from w2sd_video.eval.evidence.video.columns import Column, plain_with
+from w2sd_video.eval.evidence.video.comparison.claims import guided
 from w2sd_video.eval.evidence.video.models import still
 from w2sd_video.eval.evidence.video.pairs import split_pairs
-from w2sd_video.eval.evidence.video.plan import guided
 from w2sd_video.eval.evidence.video.sampler import Embedded
 
 from w2sd_video import shapes

@@ -18,8 +18,8 @@ from w2sd_video.eval.evidence.embedded.rendering import Sampler
 from w2sd_video.eval.evidence.embedded.store import fingerprint
 from w2sd_video.eval.evidence.measure import measured
 from w2sd_video.eval.evidence.result import Made, Result
-from w2sd_video.eval.evidence.video import study
 from w2sd_video.eval.evidence.video import working as own
+from w2sd_video.eval.evidence.video.comparison import study
 from w2sd_video.eval.evidence.video.plan import FULL
 
 from w2sd_video.render.errors import InputError

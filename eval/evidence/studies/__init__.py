@@ -1,0 +1,1 @@
+"""The evidences, a module each, with ``run(seed, quick) -> Result``."""

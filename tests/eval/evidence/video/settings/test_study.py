@@ -1,0 +1,87 @@
+"""The search for the best settings and their judgement, on clips that are pretended."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from w2sd_video.eval.evidence import keep
+from w2sd_video.eval.evidence.result import HOLDS
+from w2sd_video.eval.evidence.video.pairs import FIRST
+from w2sd_video.eval.evidence.video.plan import FULL
+from w2sd_video.eval.evidence.video.settings import study
+from w2sd_video.eval.evidence.video.settings.search import Search
+
+from ..pretend import Pretend, rendering
+
+SEARCH = Search(
+    replace(FULL, dev=48),
+    partners=("weights", "guidance"),
+    modes=("exact", "implicit"),
+    guidances=(1.0, 2.5),
+    gaps=(1.0,),
+    reserve=128,
+    judged=2,
+)
+
+
+def test_settings_are_judged_on_a_split_of_their_own(tmp_path: Path) -> None:
+    pretend = Pretend(gain=0.4)
+    result = study.result("video", SEARCH, rendering(tmp_path, pretend), seed=0)
+    splits = [pairs[0][1] // 1_000_000 for _, pairs in pretend.called]
+    assert splits == sorted(splits)
+    assert {*splits} == {2, 4}
+    assert [claim.verdict for claim in result.claims] == [HOLDS, HOLDS]
+    assert result.remarks[0].startswith("Shown to beat the strong model alone")
+    json.dumps(result.json_value(), allow_nan=False)
+    assert keep.write(result, tmp_path).stat().st_size > 10_000
+
+
+def test_where_no_settings_win_it_is_said(tmp_path: Path) -> None:
+    result = study.result("video", SEARCH, rendering(tmp_path, Pretend()), seed=0)
+    assert result.remarks[0].startswith("Not shown to beat the strong model alone")
+    for claim in result.claims:
+        assert claim.found in result.remarks[0]
+
+
+def test_all_that_was_tried_is_told(tmp_path: Path) -> None:
+    pretend = Pretend(gain=0.4)
+    result = study.result("video", SEARCH, rendering(tmp_path, pretend), seed=0)
+    tried = {column for column, pairs in pretend.called if pairs[0][1] < FIRST["test"]}
+    assert len(tried) > len(SEARCH.partners)
+    assert len(result.tables[-1].rows) == len(tried)
+    assert len({label for label, _ in result.tables[-1].rows}) == len(tried)
+
+
+def test_only_the_kinds_furthest_ahead_are_judged(tmp_path: Path) -> None:
+    pretend = Pretend(gain=0.4)
+    made = rendering(tmp_path, pretend)
+    result = study.result("video", replace(SEARCH, judged=1), made, seed=0)
+    judged = {column for column, pairs in pretend.called if pairs[0][1] >= FIRST["reserve"]}
+    alone, extrapolated = (
+        {one.guidance for one in judged if one.mode == mode and one.partner == partner}
+        for mode, partner in (("exact", None), ("extrapolate", "weights"))
+    )
+    [best] = [one for one in judged if one.partner and one.mode != "extrapolate"]
+    assert (best.partner, extrapolated) == ("weights", {best.guidance})
+    assert best.guidance in alone
+    assert len(judged) == 2 + len(alone)
+    assert [*dict(result.tables[1].rows)] == [f"− {label}" for label, _ in result.tables[2].rows][
+        1:
+    ]
+    assert len(result.claims) == 1
+    chosen = dict(result.tables[0].rows)
+    assert [*chosen] == ["strong alone", "weights", "guidance (weak: 1)"]
+    assert [row[-1] == "–" for row in chosen.values()] == [True, False, True]
+
+
+def test_everything_that_is_searched_takes_as_many_evaluations(tmp_path: Path) -> None:
+    pretend = Pretend(gain=0.4)
+    search = replace(Search(), reserve=16, plan=replace(FULL, dev=8))
+    study.result("video", search, rendering(tmp_path, pretend), seed=0)
+    columns = {column for column, _ in pretend.called}
+    assert {column.partner for column in columns} == {None, *search.partners}
+    assert {column.share for column in columns if column.partner} == {*FULL.shares}
+    for column in columns:
+        assert 0 <= column.evaluations - search.evaluations < 6, column  # of one step

@@ -9,16 +9,15 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from w2sd_video.core.reflection import Reflection
-
+from ..arms import Models, cost
 from ..measured import Measured
 from ..panels import Dot, Dots, Level, Panel, Role, Row
 from ..result import Claim, Hypothesis, Result, Table
+from .arms import ARMS, EXACT, MODELS, STEPS, TRAINED
 from .distances import Transport, off, width
 from .mixture import Mixture
 from .network import train
 from .sampling import ddim, noise, sample
-from .settings import EXACT, SETTINGS, TRAINED, Models
 
 # The paper's four, which are drawn.
 SHOWN: dict[str, Role] = {
@@ -119,11 +118,11 @@ class Experiment:
         self, weak: Mixture, strong: Mixture, ideal: Mixture, seed: int, quick: bool
     ) -> None:
         self.truth, self.size, self._seed = ideal, QUICK if quick else FULL, seed
-        self._learnt = (weak, strong, ideal, strong)
+        self._learnt = dict(zip(MODELS, (weak, strong, ideal, strong), strict=True))
         self._transport = Transport(ideal)
         self.outcomes: dict[str, dict[str, Outcome]] = {EXACT: {}, TRAINED: {}}
         for repeat in range(self.size.exact):
-            self._sample(Models(*self._learnt), EXACT, repeat)
+            self._sample(self._learnt, EXACT, repeat)
         for repeat in range(self.size.trained):
             self._sample(self._train(repeat), TRAINED, repeat)
 
@@ -131,20 +130,23 @@ class Experiment:
         """Networks of this repetition's own."""
         first = 1000 * self._seed + 10 * repeat
         steps = self.size.training
-        return Models(*(train(data, steps, first + k) for k, data in enumerate(self._learnt)))
+        return {
+            name: train(data, steps, first + k)
+            for k, (name, data) in enumerate(self._learnt.items())
+        }
 
     def _sample(self, models: Models, kind: str, repeat: int) -> None:
         """In every setting, from the same noise."""
         start = noise(self.size.n, self.truth.means.shape[1], 1000 * self._seed + repeat)
-        for setting in SETTINGS:
-            if setting.only not in ("", kind):
+        for arm in ARMS:
+            if arm.only not in ("", kind):
                 continue
-            model, reflection = setting.make(models)
-            cost = (reflection or Reflection(steps=0)).cost(1.0, setting.steps)
-            outcome = self.outcomes[kind].setdefault(setting.label, Outcome(cost))
-            watched = repeat == 0 and setting.label in SHOWN
+            model, reflection = arm.make(models)
+            steps = round(arm.times * STEPS)
+            outcome = self.outcomes[kind].setdefault(arm.label, Outcome(cost(reflection, steps)))
+            watched = repeat == 0 and arm.label in SHOWN
             watch: Callable[[Tensor], None] = outcome.levels.append if watched else _ignore
-            x = sample(ddim(), model, reflection, noise=start, steps=setting.steps, watch=watch)
+            x = sample(ddim(), model, reflection, noise=start, steps=steps, watch=watch)
             outcome.off.append(off(x, self.truth))
             outcome.transport.append(self._transport(x))
             outcome.width.append(width(x, self.truth))
@@ -200,7 +202,7 @@ class Experiment:
             x="masses off (total variation; further left is better)",
             dots=[
                 Dot(label=s.label, role=s.role, value=found[s.label].measured("off"))
-                for s in SETTINGS
+                for s in ARMS
                 if s.label in found
             ],
             levels=[Level(label="strong", at=found["strong"].measured("off").mean, role="strong")],

@@ -9,9 +9,10 @@ import torch
 from diffusers import DDIMScheduler
 from torch import Tensor
 
-from w2sd_video.core.reflection import Reflection, Stage
-from w2sd_video.core.scheduler import ReflectingScheduler
-from w2sd_video.core.steps import transitions
+from w2sd_video.core.reflection import Reflection
+from w2sd_video.core.steps import Level
+
+from ..arms import denoise
 
 BETAS = {"beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear"}
 
@@ -42,26 +43,15 @@ def sample(
     steps: int = 50,
     watch: Callable[[Tensor], None] = lambda x: None,
 ) -> Tensor:
-    """Denoise ``noise`` ``(n, d)`` through the reflecting scheduler.
+    """Denoise ``noise`` ``(n, d)``; see ``denoise``.
 
     Args:
         model: what samples; a side without a denoiser of its own has it, too.
         reflection: its sides' denoisers are ``Denoiser``s.
         watch: is told the samples at first and after every step.
     """
-    reflection = reflection or Reflection(steps=0)
-    sides = {Stage.STRONG: reflection.strong.denoiser, Stage.WEAK: reflection.weak.denoiser}
-    facade = ReflectingScheduler(scheduler, reflection)
-    facade.set_timesteps(steps)
-    levels = [here for here, _ in transitions(scheduler)]
-    x = noise * facade.init_noise_sigma
-    watch(x)
-    for t in facade.timesteps:
-        call = facade.current
-        assert call is not None
-        denoiser: Denoiser = sides.get(call.stage) or model
-        level = levels[call.step]
-        x = facade.step(denoiser.epsilon(x, level.a, level.s), t, x).prev_sample
-        if call.stage is Stage.FINAL:
-            watch(x)
-    return x
+
+    def output(denoiser: Denoiser, x: Tensor, _: Tensor, level: Level) -> Tensor:
+        return denoiser.epsilon(x, level.a, level.s)
+
+    return denoise(scheduler, model, reflection, noise, steps, output, watch)

@@ -13,11 +13,11 @@ from w2sd_video.shapes.world import SHAPES
 from .. import corrected
 from ..measured import Measured, listed
 from ..result import Claim, Hypothesis, Result, Table
+from ..unbalanced.arms import ARMS, EXTRAPOLATED, GAPS, REFLECTED, SHARES
 from ..unbalanced.drawn import figure
 from ..unbalanced.experiment import Repetition, Size, repetitions
 from ..unbalanced.measures import BALANCED, MEASURES, Measure, Measures, others
 from ..unbalanced.pictures import KINDS, RARE
-from ..unbalanced.settings import EXTRAPOLATED, GAPS, REFLECTED, SETTINGS, SHARES
 
 FULL = Size(n=800, repeats=4, pictures=9000, training=1000, steps=20)
 QUICK = Size(n=12, repeats=2, pictures=60, training=2, steps=2)
@@ -132,8 +132,8 @@ def result(found: list[Repetition], size: Size) -> Result:
 
 def _table(measures: Measures) -> Table:
     rows: list[tuple[str, list[Measured | str]]] = []
-    for setting in SETTINGS:
-        label = setting.label
+    for arm in ARMS:
+        label = arm.label
         one: list[Measured | str] = [str(measures.found[0][label].evaluations)]
         one += [measures.of(label, by) for by in MEASURES]
         one += [measures.share(label, SHAPES.index(kind)) for kind in KINDS if kind != RARE]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from w2sd_video.shapes.world import SHAPES
 
 from ..panels import Cloud, Dot, Dots, Level, Line, Lines, Panel, Role, Row
+from .arms import ARMS, EXTRAPOLATED, REFLECTED
 from .classes import Projection, overlaps
 from .experiment import POINTS, truth_of
 from .measures import BALANCED, Measures, others
 from .pictures import KINDS, RARE
-from .settings import EXTRAPOLATED, REFLECTED, SETTINGS
 
 # The sets that figures 6 and 7 show, and the reversed pair.
 SHOWN: dict[str, Role] = {
@@ -73,7 +73,7 @@ def _dots(measures: Measures) -> Panel:
     return Dots(
         title="How far the histogram is off",
         x="histogram off (total variation; further left is better)",
-        dots=[Dot(label=s.label, role=s.role, value=measures.of(s.label, "off")) for s in SETTINGS],
+        dots=[Dot(label=s.label, role=s.role, value=measures.of(s.label, "off")) for s in ARMS],
         levels=[Level(label="strong", at=measures.of("strong", "off").mean, role="strong")],
     )
 

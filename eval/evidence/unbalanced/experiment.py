@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from w2sd_video.shapes.world import SHAPES
 
 from .. import worker
+from ..arms import cost
+from .arms import ARMS, MODELS
 from .classes import NOTHING, classes, frechet, overlaps
 from .pictures import KINDS, with_rare
 from .sampling import noise, sample
-from .settings import MODELS, SETTINGS
 from .training import train
 
 POINTS = 400  # of a setting, that are drawn
@@ -63,7 +64,7 @@ Repetition = dict[str, Sampled]
 
 
 def repetitions(size: Size, seed: int, processes: int = 0) -> list[Repetition]:
-    """All of them, two at a time where there are two processors."""
+    """All of them, as many at a time as there are processors."""
     count = min(size.repeats, processes or os.cpu_count() or 1)
     work = partial(repetition, size, seed)
     if count == 1:
@@ -83,15 +84,16 @@ def repetition(size: Size, seed: int, repeat: int) -> Repetition:
     truth = overlaps(truth_of(max(1000, size.n), first + 9))
     start = noise(size.n, first + 8)  # no model was trained with it
     found = {}
-    for setting in SETTINGS:
-        model, reflection = setting.make(models)
+    for arm in ARMS:
+        model, reflection = arm.make(models)
+        steps = round(arm.times * size.steps)
         with torch.no_grad():
-            made, evaluations = sample(model, reflection, start, round(setting.times * size.steps))
+            made = sample(model, reflection, start, steps)
         features = overlaps(made)
         known = features[:, [SHAPES.index(kind) for kind in KINDS]]
         counts = np.bincount(classes(made), minlength=NOTHING + 1)
-        found[setting.label] = Sampled(
-            evaluations=evaluations,
+        found[arm.label] = Sampled(
+            evaluations=cost(reflection, steps),
             shares=counts / size.n,
             outlines=float(known.max(axis=1).mean()),
             distance=frechet(features, truth),

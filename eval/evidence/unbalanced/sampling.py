@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from w2sd_video.core.reflection import Reflection, Stage
-from w2sd_video.core.scheduler import ReflectingScheduler
+from w2sd_video.core.reflection import Reflection
+from w2sd_video.core.steps import Level
 
+from ..arms import denoise
 from .pictures import SIDE
 from .training import Model, scheduler
 
@@ -19,31 +20,21 @@ def noise(count: int, seed: int) -> Tensor:
     return torch.randn(count, 1, SIDE, SIDE, generator=generator)
 
 
-def sample(
-    model: Model, reflection: Reflection | None, start: Tensor, steps: int
-) -> tuple[Tensor, int]:
+def sample(model: Model, reflection: Reflection | None, start: Tensor, steps: int) -> Tensor:
     """Denoise ``start``.
 
     Args:
         model: what samples; a side without a denoiser of its own has it, too.
         reflection: its sides' denoisers are Models.
-
-    Returns:
-        the pictures, and evaluations of a denoiser for each.
     """
-    reflection = reflection or Reflection(steps=0)
-    sides = {Stage.STRONG: reflection.strong.denoiser, Stage.WEAK: reflection.weak.denoiser}
-    done = []
-    evaluations = 0
-    for x in start.split(BATCH):
-        facade = ReflectingScheduler(scheduler(), reflection)
-        facade.set_timesteps(steps)
-        evaluations = 0
-        for t in facade.timesteps:
-            call = facade.current
-            assert call is not None
-            denoiser: Model = sides.get(call.stage) or model
-            x = facade.step(denoiser(x, t), t, x).prev_sample
-            evaluations += 1
-        done.append(x)
-    return torch.cat(done), evaluations
+
+    def output(denoiser: Model, x: Tensor, t: Tensor, _: Level) -> Tensor:
+        made: Tensor = denoiser(x, t)
+        return made
+
+    return torch.cat(
+        [
+            denoise(scheduler(), model, reflection, part, steps, output)
+            for part in start.split(BATCH)
+        ]
+    )

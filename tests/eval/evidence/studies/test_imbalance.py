@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import ttest_1samp
 from w2sd_video.eval.evidence.result import HOLDS, OPEN, REFUTED, Result
 from w2sd_video.eval.evidence.studies import imbalance
+from w2sd_video.eval.evidence.unbalanced.arms import ARMS, EXTRAPOLATED, REFLECTED
 from w2sd_video.eval.evidence.unbalanced.classes import NOTHING
 from w2sd_video.eval.evidence.unbalanced.experiment import Repetition, Sampled
 from w2sd_video.eval.evidence.unbalanced.measures import Measures, off
 from w2sd_video.eval.evidence.unbalanced.pictures import KINDS, RARE
-from w2sd_video.eval.evidence.unbalanced.settings import EXTRAPOLATED, REFLECTED, SETTINGS
 
 from w2sd_video.shapes.world import SHAPES
 
@@ -32,7 +32,7 @@ def sampled(rare: float, outlines: float = 0.9) -> Sampled:
 
 def result(rare: dict[str, float]) -> Result:
     repetitions: list[Repetition] = [
-        {s.label: sampled(rare.get(s.label, 0.1) + wobble) for s in SETTINGS}
+        {s.label: sampled(rare.get(s.label, 0.1) + wobble) for s in ARMS}
         for wobble in (0.0, 0.001, -0.001)
     ]
     return imbalance.result(repetitions, imbalance.FULL)
@@ -76,7 +76,7 @@ def test_the_best_gaps_are_chosen_on_other_repetitions() -> None:
     """The luckiest gap of a repetition is not its best one."""
     lucky, steady = EXTRAPOLATED[0.5], EXTRAPOLATED[3.0]
     repetitions: list[Repetition] = [
-        {s.label: sampled({lucky: first, steady: 0.25}.get(s.label, 0.1)) for s in SETTINGS}
+        {s.label: sampled({lucky: first, steady: 0.25}.get(s.label, 0.1)) for s in ARMS}
         for first in (0.33, 0.1, 0.1)
     ]
     measures = Measures(repetitions)
@@ -95,7 +95,7 @@ def test_few_repetitions_of_a_gain_that_varies_are_not_enough_for_so_many_claims
     """By its own interval the gain is sure, and by its own p it would be."""
     gains = (0.015, 0.025, 0.03, 0.045)
     made = imbalance.result(
-        [{s.label: sampled(0.1 + gain * (s.label == "reflected")) for s in SETTINGS}
+        [{s.label: sampled(0.1 + gain * (s.label == "reflected")) for s in ARMS}
          for gain in gains],
         imbalance.FULL,
     )  # fmt: skip
@@ -111,6 +111,6 @@ def test_few_repetitions_of_a_gain_that_varies_are_not_enough_for_so_many_claims
 def test_the_table_and_the_plot_tell_every_setting_and_set() -> None:
     made = result({"reflected": 0.3})
     rows = dict(made.tables[0].rows)
-    assert [*rows] == [setting.label for setting in SETTINGS]
+    assert [*rows] == [arm.label for arm in ARMS]
     assert str(rows["reflected"][2]).startswith("0.300")
     assert [len(row.panels) for row in made.figure] == [5, 5, 2]

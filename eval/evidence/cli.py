@@ -68,19 +68,28 @@ def evidence(
         if other := [name for name in wanted if name not in RECORDED]:
             told = f"of {', '.join(other)} no clips are kept; name {', '.join(RECORDED)}"
             raise InputError(told, "--recorded")
+    from rich.console import Console
+
+    from . import keep as files
+    from .measure import measured
+    from .told import terminal
+
+    folder = output or Path("evidence")
     clips = {name: _clips(name, seed) for name in wanted} if recorded else {}
     for name in wanted:
-        _one(
-            name,
-            output or Path("evidence"),
-            seed,
-            quick,
-            keep,
-            clips.get(name),
-            redraw,
-            plot,
-            as_json,
-        )
+        if redraw:
+            result = files.load(files.ROOT / "docs" / "evidence" if keep else folder, name)
+        else:
+            print(f"{name}: {EVIDENCES[name]} ...", file=sys.stderr, flush=True)
+            result = measured(name, seed, quick, clips.get(name))
+        file = files.write_docs(result) if keep else files.write(result, folder, plot)
+        if as_json:
+            print(json.dumps(result.json_value(), ensure_ascii=False))
+        else:
+            console = Console(highlight=False, soft_wrap=True)
+            for part in terminal(result):
+                console.print(part)
+            print(file)
 
 
 def _clips(name: str, seed: int) -> Record:
@@ -91,35 +100,3 @@ def _clips(name: str, seed: int) -> Record:
     if found.made and found.made.seed != seed:
         raise InputError(f"the clips of {name} are of seed {found.made.seed}", "--seed")
     return found
-
-
-def _one(
-    name: str,
-    folder: Path,
-    seed: int,
-    quick: bool,
-    keep: bool,
-    recorded: Record | None,
-    redraw: bool,
-    plot: bool,
-    as_json: bool,
-) -> None:
-    from rich.console import Console
-
-    from . import keep as files
-    from .measure import measured
-    from .told import terminal
-
-    if redraw:
-        result = files.load(files.ROOT / "docs" / "evidence" if keep else folder, name)
-    else:
-        print(f"{name}: {EVIDENCES[name]} ...", file=sys.stderr, flush=True)
-        result = measured(name, seed, quick, recorded)
-    file = files.write_docs(result) if keep else files.write(result, folder, plot)
-    if as_json:
-        print(json.dumps(result.json_value(), ensure_ascii=False))
-    else:
-        console = Console(highlight=False, soft_wrap=True)
-        for part in terminal(result):
-            console.print(part)
-        print(file)

@@ -71,7 +71,7 @@ def load(folder: Path, name: str) -> Result:
     return read(value, file)
 
 
-def clips(name: str, docs: Path | None = None) -> Record:
+def clips(name: str) -> Record:
     """What the result in docs/evidence/ was reckoned from.
 
     Raises:
@@ -79,7 +79,7 @@ def clips(name: str, docs: Path | None = None) -> Record:
     """
     from .embedded import record
 
-    return record.read((docs or ROOT / "docs") / "evidence" / f"{name}{RECORD}")
+    return record.read(ROOT / "docs" / "evidence" / f"{name}{RECORD}")
 
 
 def _write_json(result: Result, folder: Path) -> None:

@@ -1,15 +1,15 @@
-"""A measured number: its mean over repetitions with other seeds, and the 95 % interval."""
+"""A measured number: its mean, over repetitions or pairs, and the 95 % interval."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 from w2sd_video.eval.compare.statistics import mean_intervals
 
-NOTHING = "–"  # in a table, where there is nothing to measure
+from .wording import signed
 
 
 class Strict(BaseModel):
@@ -19,7 +19,8 @@ class Strict(BaseModel):
 
 
 class Measured(Strict):
-    """``values`` are the repetitions; ``low`` and ``high`` are None where there is but one."""
+    """``values`` are the repetitions (of a mean over pairs, see ``paired.py``, none are kept);
+    ``low`` and ``high`` are None where there is but one."""
 
     values: list[float]
     mean: float
@@ -44,19 +45,3 @@ class Measured(Strict):
         half = max(self.high - self.mean, self.mean - self.low)
         digits = 4 if 1e-6 < half < 0.0005 else 3
         return signed(f"{self.mean:.{digits}f} ± {half:.{digits}f}")
-
-
-def signed(text: str) -> str:
-    """With a true minus sign, and none before a zero."""
-    minus = text.startswith("-") and text.partition(" ")[0].strip("-0.") != ""
-    return ("−" if minus else "") + text.lstrip("-")
-
-
-def p_told(p: float) -> str:
-    """``p .012``."""
-    return "p < .001" if p < 0.001 else f"p {p:.3f}".replace(" 0.", " .")
-
-
-def listed(values: Iterable[float]) -> str:
-    """``0.5, 1, 2``."""
-    return ", ".join(f"{value:g}" for value in values)

@@ -12,8 +12,9 @@ from pydantic import Field, ValidationError
 
 from w2sd_video.render.errors import InputError
 
-from .measured import Measured, Strict, p_told, signed
+from .measured import Measured, Strict
 from .panels import Row
+from .wording import p_told, signed
 
 HOLDS, REFUTED, OPEN = "holds", "refuted", "open"
 LEVEL = 0.05  # a p below it decides

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import RECORD, RECORDED
-from .measured import Measured
 from .published import PUBLISHED
 from .result import HOLDS, OPEN, REFUTED, Claim, Result, Table
 
@@ -53,13 +52,9 @@ def _table(table: Table) -> str:
         "",
         f"| | {' | '.join(table.columns)} |",
         "|---" * (len(table.columns) + 1) + "|",
-        *(f"| {label} | {' | '.join(map(_cell, cells))} |" for label, cells in table.rows),
+        *(f"| {label} | {' | '.join(map(str, cells))} |" for label, cells in table.rows),
     ]
     return "\n".join(rows)
-
-
-def _cell(cell: Measured | str) -> str:
-    return str(cell)
 
 
 def made(result: Result, name: str) -> str:

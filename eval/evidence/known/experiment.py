@@ -13,6 +13,7 @@ from ..arms import Models, cost
 from ..measured import Measured
 from ..panels import Dot, Dots, Level, Panel, Role, Row
 from ..result import Claim, Hypothesis, Result, Table
+from ..wording import capital
 from .arms import ARMS, EXACT, MODELS, STEPS, TRAINED
 from .distances import Transport, off, width
 from .mixture import Mixture
@@ -169,7 +170,7 @@ class Experiment:
             tables=[self._table(kind) for kind in kinds],
             figure=[
                 *(
-                    Row(title=_upper(kind), panels=[shown(kind, s) for s in SHOWN])
+                    Row(title=capital(kind), panels=[shown(kind, s) for s in SHOWN])
                     for kind in kinds
                 ),
                 Row(title="How far the masses are off", panels=[self._dots(k) for k in kinds]),
@@ -198,7 +199,7 @@ class Experiment:
     def _dots(self, kind: str) -> Dots:
         found = self.outcomes[kind]
         return Dots(
-            title=_upper(kind),
+            title=capital(kind),
             x="masses off (total variation; further left is better)",
             dots=[
                 Dot(label=s.label, role=s.role, value=found[s.label].measured("off"))
@@ -234,10 +235,6 @@ class Experiment:
 
 def _ignore(x: Tensor) -> None:
     """For those whose way is not drawn."""
-
-
-def _upper(text: str) -> str:
-    return text[0].upper() + text[1:]
 
 
 def percent(mass: Tensor) -> list[str]:

@@ -13,6 +13,7 @@ from .. import paired
 from ..measured import Measured
 from ..panels import Dot, Dots, Level, Role
 from ..result import Claim, Hypothesis, Table
+from ..wording import capital
 from .ways import Way
 
 Array = NDArray[np.float64]
@@ -77,7 +78,7 @@ class Outcomes:
 
     @property
     def title(self) -> str:
-        return self.where[0].upper() + self.where[1:]
+        return capital(self.where)
 
     def claims(self, held: Iterable[Held]) -> list[Claim]:
         """With p's that are not corrected yet."""

@@ -12,6 +12,7 @@ from ..stills.outcomes import DRAWN, METRICS, TOLD, Array, Held, Metric, Outcome
 from ..stills.prompts import pairs
 from ..stills.sampling import sampled
 from ..stills.ways import Partner, Way, extrapolating, plain_with
+from ..wording import capital
 
 
 class Size(NamedTuple):
@@ -159,7 +160,7 @@ def _cells(outcomes: Outcomes, metric: Metric) -> Table:
     """The table of four cells."""
     found = outcomes.found
     return Table(
-        note=f"{METRICS[metric][0].upper()}{METRICS[metric][1:]} at {outcomes.where}, by what the "
+        note=f"{capital(METRICS[metric])} at {outcomes.where}, by what the "
         "weak side has of its own.",
         columns=["same guidance", "less guidance"],
         rows=[

@@ -166,7 +166,7 @@ def result(made: list[Outcomes], dev: list[Outcomes], size: Size) -> Result:
         figure=[
             Row(
                 title=f"{outcomes.title}, by {'seconds of one core' if timed else 'evaluations'}",
-                panels=[panel(outcomes, curves(outcomes, size), metric, timed) for metric in DRAWN],
+                panels=[panel(outcomes, curves(size), metric, timed) for metric in DRAWN],
             )
             for outcomes in made
             for timed in (False, True)
@@ -181,12 +181,12 @@ def result(made: list[Outcomes], dev: list[Outcomes], size: Size) -> Result:
                 f"{best.reflected} are."
                 for outcomes, best in zip(made, chosen, strict=True)
             ),
-            *(told(outcomes, curves(outcomes, size)) for outcomes in made),
+            *(told(outcomes, curves(size)) for outcomes in made),
             effort([*dev, *made]),
         ],
     )
 
 
-def curves(outcomes: Outcomes, size: Size) -> Curves:
+def curves(size: Size) -> Curves:
     made = {f"plain, guidance {g:g}": [plain(g, n) for n in size.plain] for g in size.alone}
     return made | {mode: [reflected(mode, n) for n in size.reflected] for mode in MODES}

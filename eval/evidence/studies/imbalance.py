@@ -11,13 +11,14 @@ from scipy.stats import ttest_1samp
 from w2sd_video.shapes.world import SHAPES
 
 from .. import corrected
-from ..measured import Measured, listed
+from ..measured import Measured
 from ..result import Claim, Hypothesis, Result, Table
 from ..unbalanced.arms import ARMS, EXTRAPOLATED, GAPS, REFLECTED, SHARES
 from ..unbalanced.drawn import figure
 from ..unbalanced.experiment import Repetition, Size, repetitions
 from ..unbalanced.measures import BALANCED, MEASURES, Measure, Measures, others
 from ..unbalanced.pictures import KINDS, RARE
+from ..wording import listed
 
 FULL = Size(n=800, repeats=4, pictures=9000, training=1000, steps=20)
 QUICK = Size(n=12, repeats=2, pictures=60, training=2, steps=2)

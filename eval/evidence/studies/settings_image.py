@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .. import corrected
 from ..embedded.store import Pair
-from ..measured import Measured, listed
+from ..measured import Measured
 from ..panels import Row
 from ..result import HOLDS, Claim, Result, Table
 from ..stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways, effort
@@ -23,6 +23,7 @@ from ..stills.search import (
     told,
 )
 from ..stills.ways import Way
+from ..wording import listed
 
 
 class Size(NamedTuple):

@@ -13,6 +13,7 @@ from ..known.pairs import Size, masses_off
 from ..measured import Measured
 from ..panels import BY_MODE, Level, Line, Lines, Panel, Row
 from ..result import Claim, Expected, Result, Table
+from ..wording import capital
 
 FULL, QUICK = Size(4000, 8), Size(100, 2)
 GAPS = (-1.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -121,7 +122,7 @@ def _chosen(sweep: Sweep) -> str:
     share, gap, off = sweep.best()
     default = sweep.second_half(sweep.by_share[1.0][1.0])
     return (
-        f"{sweep.pair.name[0].upper()}{sweep.pair.name[1:]}: the best cell is gap {gap:g} on "
+        f"{capital(sweep.pair.name)}: the best cell is gap {gap:g} on "
         f"{share:.0%} of the steps, {off} (chosen on half of the repetitions, measured on the "
         f"others); the default, gap 1 on all steps, has {default}, strong alone "
         f"{sweep.second_half(sweep.alone)}."
@@ -134,7 +135,7 @@ def _at_few_steps(sweep: Sweep) -> str:
     order = sorted(few, key=lambda mode: few[mode].mean)
     told = ", ".join(f"{mode} {few[mode]}" for mode in order)
     return (
-        f"{sweep.pair.name[0].upper()}{sweep.pair.name[1:]}, with {SAMPLING_STEPS[0]} sampling "
+        f"{capital(sweep.pair.name)}, with {SAMPLING_STEPS[0]} sampling "
         f"steps: {told}; strong alone {sweep.alone_by_steps[0]}."
     )
 
@@ -162,7 +163,7 @@ def _modes(sweep: Sweep) -> Panel:
 
 def _panel(sweep: Sweep, lines: list[Line]) -> Panel:
     return Lines(
-        title=sweep.pair.name[0].upper() + sweep.pair.name[1:],
+        title=capital(sweep.pair.name),
         x="gap",
         y="masses off (lower is better)",
         lines=lines,
@@ -173,7 +174,7 @@ def _panel(sweep: Sweep, lines: list[Line]) -> Panel:
 
 def _by_share(sweep: Sweep) -> Table:
     return _by_gap(
-        f"{sweep.pair.name[0].upper()}{sweep.pair.name[1:]}, mode exact, by the share of "
+        f"{capital(sweep.pair.name)}, mode exact, by the share of "
         f"steps that reflect; strong alone {sweep.alone}.",
         {f"{share:.0%} of the steps": by_gap for share, by_gap in sweep.by_share.items()},
     )

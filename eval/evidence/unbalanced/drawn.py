@@ -7,7 +7,7 @@ from w2sd_video.shapes.world import SHAPES
 from ..panels import Cloud, Dot, Dots, Level, Line, Lines, Panel, Role, Row
 from .arms import ARMS, EXTRAPOLATED, REFLECTED
 from .classes import Projection, overlaps
-from .experiment import POINTS, truth_of
+from .experiment import truth_of
 from .measures import BALANCED, Measures, others
 from .pictures import KINDS, RARE
 
@@ -42,7 +42,7 @@ def _cloud(measures: Measures, projection: Projection, label: str) -> Panel:
         for which, kind in enumerate(SHAPES)
         if kind in KINDS
     ]
-    points = projection(measures.found[0][label].features[:POINTS])
+    points = projection(measures.found[0][label].features)
     return Cloud(
         title=label,
         role=SHOWN[label],

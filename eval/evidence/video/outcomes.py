@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ class Found:
 
     Attributes:
         values: ``(pairs, metrics)``, NaN where there is nothing to measure.
-        evaluations, seconds: a clip, as counted and timed.
+        evaluations: a clip, as counted.
         guidance: effective, a mean over clips and steps; NaN where it is not known.
     """
 
@@ -36,7 +37,6 @@ class Found:
     pairs: list[Pair]
     values: Array
     evaluations: float
-    seconds: float
     guidance: float
 
     @classmethod
@@ -47,7 +47,6 @@ class Found:
             pairs,
             np.array([[_value(row, metric) for metric in METRICS] for row in rows]),
             float(np.mean([row.evaluations for row in rows])),
-            float(np.mean([row.seconds for row in rows])),
             float(np.mean([_number(row.values["guidance"]) for row in rows])),
         )
 
@@ -57,6 +56,14 @@ class Found:
 
     def means(self, things: int | None = None) -> dict[Metric, Measured | None]:
         """Of all pairs, or of those whose prompt has so many things."""
+        return self._of_all if things is None else self._means(things)
+
+    @cached_property
+    def _of_all(self) -> dict[Metric, Measured | None]:
+        """Reckoned once: each takes thousands of resamples."""
+        return self._means(None)
+
+    def _means(self, things: int | None) -> dict[Metric, Measured | None]:
         rows = self.rows_of(things)
         asked = captions([self.pairs[i] for i in rows])
         return dict(zip(METRICS, paired.means(self.values[rows], asked), strict=True))

@@ -6,8 +6,9 @@ import math
 
 import pytest
 from w2sd_video.eval.evidence.corrected import corrected, told
-from w2sd_video.eval.evidence.measured import Measured, p_told
+from w2sd_video.eval.evidence.measured import Measured
 from w2sd_video.eval.evidence.result import HOLDS, OPEN, REFUTED, Claim, Expected, Hypothesis
+from w2sd_video.eval.evidence.wording import p_told
 
 ABOVE, BELOW = (Measured(values=[], mean=m, low=m - 0.1, high=m + 0.1) for m in (0.3, -0.3))
 

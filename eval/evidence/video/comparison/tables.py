@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ...measured import NOTHING, Measured
+from ...measured import Measured
 from ...result import LEVEL, Table
+from ...wording import NOTHING
 from ..outcomes import Found, Test
 from ..plan import METRICS, PRIMARY, Metric
 from .claims import FEW

@@ -17,21 +17,19 @@ KINDS: dict[Partner, str] = {
 
 
 def reflected(partner: Partner) -> str:
-    return f"{KINDS[partner]}, reflected"
+    return f"{KINDS[partner]}: reflected"
 
 
 def alone(partner: Partner) -> str:
-    """Strong alone, at the guidance that is best for it."""
-    return f"strong at as many as {KINDS[partner]}"
+    return f"{KINDS[partner]}: strong alone at its best guidance"
 
 
 def guided(partner: Partner) -> str:
-    """Likewise at the guidance of the reflection."""
-    return f"strong at as many as {KINDS[partner]}, and at its guidance"
+    return f"{KINDS[partner]}: strong alone at the same guidance"
 
 
 def extrapolated(partner: Partner) -> str:
-    return f"{KINDS[partner]}, extrapolate"
+    return f"{KINDS[partner]}: extrapolate at the same guidance"
 
 
 def arms(partner: Partner, best: Column, strong: float) -> dict[str, Column]:

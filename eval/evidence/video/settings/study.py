@@ -13,9 +13,9 @@ from w2sd_video.shapes import Kind
 from ... import corrected
 from ...embedded.record import Record
 from ...embedded.rendering import Wanted
-from ...measured import listed
 from ...panels import Row
 from ...result import HOLDS, Claim, Hypothesis, Result
+from ...wording import listed
 from ..columns import Column, Partner
 from ..outcomes import Differences, Found, Test
 from ..pairs import Pair, captions, split_pairs

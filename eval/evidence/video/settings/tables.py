@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ...measured import NOTHING, Measured
+from ...measured import Measured
 from ...panels import BY_MODE, Dot, Dots
 from ...result import Table
+from ...wording import NOTHING
 from ..columns import Column, Partner
 from ..outcomes import Differences, Found, Test
 from ..plan import METRICS, PRIMARY, Metric

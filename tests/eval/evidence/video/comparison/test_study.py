@@ -145,7 +145,7 @@ def test_a_gain_on_one_caption_is_a_gain_on_one_however_many_pairs_it_has() -> N
     scene = split_pairs("test", 1)[0][0]
     found = {
         label: Found(Column(8, 2.5), [(scene, i) for i in range(12)],
-                     np.full((12, len(METRICS)), value), 16, 1.0, 2.5)
+                     np.full((12, len(METRICS)), value), 16, 2.5)
         for label, value in (("a", 1.0), ("b", 0.0))
     }  # fmt: skip
     differences = Differences(found)

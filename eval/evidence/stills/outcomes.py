@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import paired
 from ..measured import Measured
-from ..panels import Dot, Dots, Level, Role
+from ..panels import Dot, Dots, Level, Role, Row
 from ..result import Claim, Hypothesis, Table
 from ..wording import capital
 from .ways import Way
@@ -152,6 +152,11 @@ class Outcomes:
         means = {label: self.found[label].mean("everything") for label in labels or self.found}
         best = sorted(means, key=lambda label: -means[label].mean)
         return ", ".join(f"{label} {means[label]}" for label in best[:most])
+
+
+def figure(made: Sequence[Outcomes], against: str) -> list[Row]:
+    """A row for each metric that is drawn, a panel for each condition."""
+    return [Row(title="", panels=[one.dots(metric, against) for one in made]) for metric in DRAWN]
 
 
 def effort(made: Iterable[Outcomes]) -> str:

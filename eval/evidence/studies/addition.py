@@ -6,9 +6,19 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .. import corrected
-from ..panels import Row
 from ..result import HOLDS, Claim, Hypothesis, Result, Table
-from ..stills.outcomes import DRAWN, METRICS, TOLD, Array, Held, Metric, Outcomes, Ways, effort
+from ..stills.outcomes import (
+    DRAWN,
+    METRICS,
+    TOLD,
+    Array,
+    Held,
+    Metric,
+    Outcomes,
+    Ways,
+    effort,
+    figure,
+)
 from ..stills.prompts import pairs
 from ..stills.sampling import sampled
 from ..stills.ways import Partner, Way, extrapolating, plain_with
@@ -106,10 +116,7 @@ def result(made: list[Outcomes], size: Size) -> Result:
             *(_cells(outcomes, metric) for outcomes in made for metric in DRAWN),
             *(outcomes.table() for outcomes in made),
         ],
-        figure=[
-            Row(title="", panels=[outcomes.dots(metric, NONE) for outcomes in made])
-            for metric in DRAWN
-        ],
+        figure=figure(made, NONE),
         caption="What is all right and how well outlines fit, without reflection and with pairs "
         "that differ in weights, in guidance, or in both",
         remarks=[

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .. import corrected
-from ..panels import Row
 from ..result import Result
-from ..stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways, effort
+from ..stills.outcomes import TOLD, Held, Outcomes, Ways, effort, figure
 from ..stills.prompts import RAW, Words, pairs, prompt
 from ..stills.sampling import sampled
 from ..stills.ways import MORE, Partner, Way, extrapolating, plain_with
@@ -116,10 +115,7 @@ def result(made: list[Outcomes], size: Size, examples: str) -> Result:
         ),
         claims=claims,
         tables=[outcomes.table() for outcomes in made],
-        figure=[
-            Row(title="", panels=[outcomes.dots(metric, STRONG) for outcomes in made])
-            for metric in DRAWN
-        ],
+        figure=figure(made, STRONG),
         caption="What is all right and how well outlines fit, for refined and raw captions alone "
         "and for reflection, extrapolation and the pair turned round, with guidance and without",
         remarks=[

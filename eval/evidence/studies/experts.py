@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .. import corrected
-from ..panels import Row
 from ..result import Result
-from ..stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways, effort
+from ..stills.outcomes import TOLD, Held, Outcomes, Ways, effort, figure
 from ..stills.prompts import class_pairs
 from ..stills.sampling import sampled
 from ..stills.ways import MORE, Partner, Way, extrapolating, plain_with
@@ -84,10 +83,7 @@ def result(made: list[Outcomes], size: Size) -> Result:
         ),
         claims=claims,
         tables=[outcomes.table() for outcomes in made],
-        figure=[
-            Row(title="", panels=[outcomes.dots(metric, BEST) for outcomes in made])
-            for metric in DRAWN
-        ],
+        figure=figure(made, BEST),
         caption="What is all right and how well outlines fit, for the best experts, the worst, "
         "and reflections between them, with guidance and without",
         remarks=[corrected.told(claims), *map(_remark, made), effort(made)],

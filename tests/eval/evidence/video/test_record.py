@@ -183,7 +183,7 @@ def docs(name: str) -> Path:
     return keep.ROOT / "docs" / "evidence" / name
 
 
-@pytest.mark.parametrize("name", [name for name in RECORDED if docs(f"{name}{RECORD}").exists()])
+@pytest.mark.parametrize("name", [name for name in RECORDED if docs(f"{name}.json").exists()])
 def test_the_page_is_what_its_clips_say(name: str, here: Path) -> None:
     known: Result = keep.load(docs("."), name)
     again = measured(name, known.made.seed if known.made else 0, recorded=keep.clips(name))

@@ -71,7 +71,7 @@ def evidence(
     from rich.console import Console
 
     from . import keep as files
-    from .measure import measured
+    from .running import measured
     from .told import terminal
 
     folder = output or Path("evidence")

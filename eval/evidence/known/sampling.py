@@ -12,7 +12,7 @@ from torch import Tensor
 from w2sd_video.core.reflection import Reflection
 from w2sd_video.core.steps import Level
 
-from ..arms import denoise
+from ..loop import denoise
 
 BETAS = {"beta_start": 1e-4, "beta_end": 0.02, "beta_schedule": "linear"}
 

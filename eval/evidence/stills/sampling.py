@@ -9,9 +9,10 @@ import torch
 
 from w2sd_video.shapes import Kind
 
+from ..embedded.clips import rendering_of
+from ..embedded.price import Price, tell_cost
 from ..embedded.rendering import Rendering, Sampler, Wanted
 from ..embedded.store import Pair
-from ..embedded.working import Price, rendering_of, tell_cost
 from .outcomes import METRICS, Found, Outcomes, Ways
 from .sampler import Embedded
 from .ways import Way

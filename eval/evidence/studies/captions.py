@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from .. import corrected
 from ..result import Result
+from ..stills.alternatives import alternatives
 from ..stills.outcomes import TOLD, Held, Outcomes, Ways, effort, figure
 from ..stills.prompts import RAW, Words, pairs, prompt
 from ..stills.sampling import sampled
-from ..stills.ways import MORE, Partner, Way, extrapolating, plain_with
+from ..stills.ways import MORE, Partner, Way, plain_with
 
 
 class Size(NamedTuple):
@@ -35,20 +35,10 @@ def ways(size: Size, guidance: float) -> Ways:
     }
     for words in RAW:
         made[raw(words)] = Way(size.steps, guidance, words=words), "weak"
-        for name, (way, role) in _pair(guidance, Partner(words=words), size.steps).items():
-            made[f"{words}: {name}"] = way, role
+        exact = Way(size.steps, guidance, partner=Partner(words=words))
+        for name, arm in alternatives(exact, {gap(g): g for g in GAPS}).items():
+            made[f"{words}: {name}"] = arm
     return made
-
-
-def _pair(guidance: float, partner: Partner, steps: int) -> Ways:
-    exact = Way(steps, guidance, partner=partner)
-    return {
-        "reflected": (exact, "reflected"),
-        "implicit": (replace(exact, mode="implicit"), "reflected"),
-        "extrapolate": (extrapolating(exact), "baseline"),
-        **{gap(size): (replace(exact, gap=size), "other") for size in GAPS},
-        "turned round": (replace(exact, turned=True), "harm"),
-    }
 
 
 def gap(size: float) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from .. import corrected
 from ..result import Result
+from ..stills.alternatives import alternatives
 from ..stills.outcomes import TOLD, Held, Outcomes, Ways, effort, figure
 from ..stills.prompts import class_pairs
 from ..stills.sampling import sampled
-from ..stills.ways import MORE, Partner, Way, extrapolating, plain_with
+from ..stills.ways import MORE, Partner, Way, plain_with
 
 
 class Size(NamedTuple):
@@ -34,11 +34,7 @@ def ways(size: Size, guidance: float) -> Ways:
         BEST: (Way(steps, guidance), "strong"),
         LONG: (plain_with(exact.evaluations, guidance), "strong"),
         GUIDED: (plain_with(exact.evaluations, guidance + MORE), "strong"),
-        "reflected": (exact, "reflected"),
-        "implicit": (replace(exact, mode="implicit"), "reflected"),
-        "extrapolate": (extrapolating(exact), "baseline"),
-        **{gap(g): (replace(exact, gap=g), "other") for g in GAPS},
-        "turned round": (replace(exact, turned=True), "harm"),
+        **alternatives(exact, {gap(g): g for g in GAPS}),
     }
 
 

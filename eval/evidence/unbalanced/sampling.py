@@ -8,7 +8,7 @@ from torch import Tensor
 from w2sd_video.core.reflection import Reflection
 from w2sd_video.core.steps import Level
 
-from ..arms import denoise
+from ..loop import denoise
 from .pictures import SIDE
 from .training import Model, scheduler
 

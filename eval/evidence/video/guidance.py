@@ -8,12 +8,10 @@ import numpy as np
 
 from ..embedded.rendering import Wanted
 from .columns import Column
+from .metrics import ATTRIBUTES, PRIMARY
 from .pairs import Pair
-from .plan import PRIMARY, Plan
+from .plan import Plan
 from .sampler import Videos
-
-# All attributes of a clip, for settings that get as many clips all right.
-ATTRIBUTES = ("count", "color", "shape", "motion", "background")
 
 Family = Callable[[float], Column]  # by guidance
 

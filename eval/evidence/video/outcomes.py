@@ -16,8 +16,8 @@ from .. import paired
 from ..embedded.store import Row
 from ..measured import Measured
 from .columns import Column
+from .metrics import METRICS, Metric
 from .pairs import Pair, captions
-from .plan import METRICS, Metric
 from .sampler import Videos
 
 Array = NDArray[np.float64]

@@ -1,31 +1,10 @@
-"""What both studies measure of clips, and how many they sample."""
+"""How much both studies sample, and what they choose among."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from w2sd_video.core.reflection import MODES, Mode
-
-Metric = Literal[
-    "everything", "count", "color", "shape", "motion", "background",
-    "psnr", "psnr_complete", "iou", "jitter", "jitter_complete", "dynamic",
-]  # fmt: skip
-METRICS: dict[Metric, str] = {
-    "everything": "all right",
-    "count": "count",
-    "color": "color",
-    "shape": "shape",
-    "motion": "motion",
-    "background": "background",
-    "psnr": "PSNR, dB",
-    "psnr_complete": "PSNR where nothing is missing, dB",
-    "iou": "IoU",
-    "jitter": "jitter ↓, px",
-    "jitter_complete": "jitter where nothing is missing ↓, px",
-    "dynamic": "speed, px a frame",
-}
-PRIMARY: Metric = "everything"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from w2sd_video.core.reflection import Mode
 from ...embedded.rendering import as_dear
 from ...result import Hypothesis
 from ..columns import LOW, Column, plain_with
-from ..plan import PRIMARY, Metric, Plan
+from ..metrics import PRIMARY, Metric
+from ..plan import Plan
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ...measured import Measured
 from ...panels import BY_MODE, Dot, Dots, Level, Line, Lines, Role, Row
-from ..plan import METRICS, Metric
+from ..metrics import METRICS, Metric
 from .claims import BEST, EQUAL, FEW, WEAK, alone, reflected
 from .report import Report
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ... import corrected
 from ...result import HOLDS, Claim
 from ..columns import Column
+from ..metrics import METRICS, PRIMARY, Metric
 from ..outcomes import Differences, Found, Test
-from ..plan import METRICS, PRIMARY, Metric, Plan
+from ..plan import Plan
 from .claims import CLAIMS, EQUAL, MORE_THAN_GUIDANCE, REFLECTED, Chosen, Held, alone
 
 PRIMARY_TEST = Test(REFLECTED, EQUAL, PRIMARY)

@@ -7,12 +7,12 @@ from w2sd_video.shapes import Kind
 from ...embedded.record import Record
 from ...embedded.rendering import Wanted
 from ...result import Result
+from ..clips import NAMES, effort, say_cost, videos, with_clips
 from ..columns import Column, plain_with
 from ..outcomes import Found
 from ..pairs import Pair, captions, split_pairs
 from ..plan import FULL, QUICK, Plan
 from ..sampler import Clips, Videos
-from ..working import NAMES, effort, say_cost, videos, with_clips
 from .choice import choose
 from .claims import FEW, Chosen, columns, extrapolation, reflection
 from .drawn import CAPTION, figure

@@ -7,8 +7,8 @@ import math
 from ...measured import Measured
 from ...result import LEVEL, Table
 from ...wording import NOTHING
+from ..metrics import METRICS, PRIMARY, Metric
 from ..outcomes import Found, Test
-from ..plan import METRICS, PRIMARY, Metric
 from .claims import FEW
 from .report import Report
 

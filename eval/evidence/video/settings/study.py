@@ -16,12 +16,12 @@ from ...embedded.rendering import Wanted
 from ...panels import Row
 from ...result import HOLDS, Claim, Hypothesis, Result
 from ...wording import listed
+from ..clips import NAMES, effort, say_cost, videos, with_clips
 from ..columns import Column, Partner
+from ..metrics import METRICS, PRIMARY
 from ..outcomes import Differences, Found, Test
 from ..pairs import Pair, captions, split_pairs
-from ..plan import METRICS, PRIMARY
 from ..sampler import Videos
-from ..working import NAMES, effort, say_cost, videos, with_clips
 from . import search as searched
 from . import tables
 from .arms import KINDS, alone, arms, label, reflected, told

@@ -7,8 +7,8 @@ from ...panels import BY_MODE, Dot, Dots
 from ...result import Table
 from ...wording import NOTHING
 from ..columns import Column, Partner
+from ..metrics import METRICS, PRIMARY, Metric
 from ..outcomes import Differences, Found, Test
-from ..plan import METRICS, PRIMARY, Metric
 from .arms import KINDS, alone, extrapolated, guided, reflected, told
 from .search import Searching
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from w2sd_video.eval.evidence import RECORD, RECORDED, keep
-from w2sd_video.eval.evidence.embedded import record, working
+from w2sd_video.eval.evidence.embedded import clips, record
 from w2sd_video.eval.evidence.embedded.record import Record
 from w2sd_video.eval.evidence.embedded.rendering import Sampler
 from w2sd_video.eval.evidence.embedded.store import fingerprint
-from w2sd_video.eval.evidence.measure import measured
 from w2sd_video.eval.evidence.result import Made, Result
-from w2sd_video.eval.evidence.video import working as own
+from w2sd_video.eval.evidence.running import measured
+from w2sd_video.eval.evidence.video import clips as own
 from w2sd_video.eval.evidence.video.comparison import study
 from w2sd_video.eval.evidence.video.plan import FULL
 
@@ -45,7 +45,7 @@ class Told(Pretend):
     def __call__(self, column: Any, pairs: Any) -> Any:
         rows = super().__call__(column, pairs)
         return [
-            replace(row, key=working.key(fingerprint("video"), column, pair))
+            replace(row, key=clips.key(fingerprint("video"), column, pair))
             for row, pair in zip(rows, pairs, strict=True)
         ]
 
@@ -58,7 +58,7 @@ def sampler(here: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
         return made
 
     monkeypatch.setattr(own, "Embedded", sampled_by)
-    monkeypatch.setattr(working, "PROCESSES", 1)
+    monkeypatch.setattr(clips, "PROCESSES", 1)
     monkeypatch.setattr(study, "FULL", PLAN)
     return made
 

@@ -23,7 +23,8 @@ from w2sd_video.eval.evidence.video.comparison.claims import (
     columns,
 )
 from w2sd_video.eval.evidence.video.comparison.claims import reflected as label
-from w2sd_video.eval.evidence.video.plan import FULL, PRIMARY
+from w2sd_video.eval.evidence.video.metrics import PRIMARY
+from w2sd_video.eval.evidence.video.plan import FULL
 
 from w2sd_video.core.reflection import Mode
 

@@ -18,10 +18,11 @@ from w2sd_video.eval.evidence.video.comparison import study
 from w2sd_video.eval.evidence.video.comparison.choice import choose
 from w2sd_video.eval.evidence.video.comparison.claims import BEST, CLAIMS, EQUAL, Chosen, columns
 from w2sd_video.eval.evidence.video.comparison.report import Report
+from w2sd_video.eval.evidence.video.metrics import METRICS
 from w2sd_video.eval.evidence.video.outcomes import Differences, Found
 from w2sd_video.eval.evidence.video.outcomes import Test as Compared
 from w2sd_video.eval.evidence.video.pairs import FIRST, captions, split_pairs
-from w2sd_video.eval.evidence.video.plan import FULL, METRICS
+from w2sd_video.eval.evidence.video.plan import FULL
 from w2sd_video.eval.evidence.video.sampler import Videos
 from w2sd_video.eval.evidence.video.settings import study as settings
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from w2sd_video.eval.evidence import keep
 from w2sd_video.eval.evidence.result import HOLDS
+from w2sd_video.eval.evidence.video.columns import Column
 from w2sd_video.eval.evidence.video.pairs import FIRST
 from w2sd_video.eval.evidence.video.plan import FULL
 from w2sd_video.eval.evidence.video.settings import study
+from w2sd_video.eval.evidence.video.settings.arms import arms
 from w2sd_video.eval.evidence.video.settings.search import Search
 
 from ..pretend import Pretend, rendering
@@ -85,3 +87,19 @@ def test_everything_that_is_searched_takes_as_many_evaluations(tmp_path: Path) -
     assert {column.share for column in columns if column.partner} == {*FULL.shares}
     for column in columns:
         assert 0 <= column.evaluations - search.evaluations < 6, column  # of one step
+
+
+def test_settings_are_held_against_the_same_guidance_for_as_many_evaluations() -> None:
+    best = Column(6, 1.5, partner="weights", mode="implicit", gap=0.5)
+    found = arms("weights", best, strong=2.5)
+    assert [*found.values()] == [
+        best,
+        Column(18, 2.5),
+        Column(18, 1.5),
+        replace(best, mode="extrapolate", steps=9),
+    ]
+    assert {one.evaluations for one in found.values()} == {36}
+    # Where strong is best at the same guidance it is one arm, not two.
+    same = arms("weights", best, strong=1.5)
+    assert [column.mode for column in same.values()] == ["implicit", "exact", "extrapolate"]
+    assert [*same.values()][1] == Column(18, 1.5)

@@ -1,36 +1,27 @@
-"""What every study on the embedded models works with, and what it says of its cost."""
+"""Clips of the shipped models: found where they are kept, or sampled."""
 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from w2sd_video.render.errors import InputError
 from w2sd_video.shapes import FOLDERS, Kind
 
 from .record import Record
-from .rendering import Costs, Rendering, Sampler, Wanted
+from .rendering import Costs, Rendering, Sampler
 from .store import Pair, Row, fingerprint, key
 
 CLIPS = Path("evidence") / "clips"  # what was measured, a line a clip; studies share it
 PROCESSES = 8  # at most; each has its own copy of the models
 
 C = TypeVar("C", bound=Costs)
-
-
-class Price(NamedTuple):
-    """Seconds of one core of a small server: of each clip or still, and of an evaluation."""
-
-    what: str
-    each: float
-    evaluation: float
 
 
 @dataclass(frozen=True)
@@ -80,20 +71,3 @@ def rendering_of(
             batch=batch,
             recorded=recorded.by_key(models) if recorded else {},
         )
-
-
-def tell_cost(name: str, wanted: Iterable[Wanted[C, Any]], price: Price, processes: int) -> None:
-    """What is planned, before it is sampled."""
-    from w2sd_video.shapes.precision import has_bf16
-
-    slow = "" if has_bf16("cpu") else " that have bfloat16, several times that on this"
-    listed = [*wanted]
-    count = sum(len(one.pairs) for one in listed)
-    evaluations = sum(one.evaluations for one in listed)
-    minutes = (price.each * count + price.evaluation * evaluations) / processes / 60
-    print(
-        f"{name}: {count:,} {price.what}, {evaluations:,} denoiser evaluations, about "
-        f"{minutes:.0f} min of {processes} cores{slow}, if none of it is there yet",
-        file=sys.stderr,
-        flush=True,
-    )

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from w2sd_video.shapes import Kind
 
+from ..embedded.clips import rendering_of
+from ..embedded.price import Price, tell_cost
 from ..embedded.record import Record
 from ..embedded.store import fingerprint
-from ..embedded.working import Price, rendering_of, tell_cost
 from ..result import Result
 from .sampler import Clips, Embedded, Videos
 

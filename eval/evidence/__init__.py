@@ -49,14 +49,13 @@ for _kind, _named in ON_MODELS.items():
         EVIDENCES |= _named
     else:
         MISSING |= dict.fromkeys(_named, _kind)
-# What two cores do not do together with the others in two hours.
+# What two cores do not do together with the others in two hours. What was measured of every clip
+# or still is kept beside the result, in a file whose name ends so.
 LONG = (
     "addition", "cost", "settings-image",
     "shapes-video", "settings-video", "shapes-dit", "settings-dit",
 )  # fmt: skip
-# Those whose clips are kept beside the result, in a file whose name ends so.
 RECORD = ".clips.jsonl.gz"
-RECORDED = [name for kind in ("video", "dit") for name in ON_MODELS[kind] if name in EVIDENCES]
 # Names of several.
 GROUPS = {
     "short": [name for name in EVIDENCES if name not in LONG],
@@ -79,7 +78,7 @@ class Evidence(Protocol):
 
 
 class Recorded(Evidence, Protocol):
-    """What those in ``RECORDED`` have."""
+    """What those in ``LONG`` have."""
 
     def run(self, seed: int, quick: bool, recorded: Record | None = None) -> Result:
         """Likewise; ``recorded`` clips are not sampled again."""

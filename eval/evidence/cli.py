@@ -11,7 +11,7 @@ import typer
 
 from w2sd_video.render.errors import InputError
 
-from . import EVIDENCES, LONG, RECORDED, chosen
+from . import EVIDENCES, LONG, chosen
 
 if TYPE_CHECKING:
     from .embedded.record import Record
@@ -40,7 +40,7 @@ def evidence(
     recorded: Annotated[
         bool,
         typer.Option(
-            "--recorded", help="Reckon anew from the clips in docs/evidence/, of the video models."
+            "--recorded", help="Reckon anew from the clips in docs/evidence/, of the long ones."
         ),
     ] = False,
     redraw: Annotated[
@@ -65,8 +65,8 @@ def evidence(
     if recorded:
         if quick or redraw:
             raise InputError("goes with neither --quick nor --redraw", "--recorded")
-        if other := [name for name in wanted if name not in RECORDED]:
-            told = f"of {', '.join(other)} no clips are kept; name {', '.join(RECORDED)}"
+        if other := [name for name in wanted if name not in LONG]:
+            told = f"of {', '.join(other)} no clips are kept; name {', '.join(LONG)}"
             raise InputError(told, "--recorded")
     from rich.console import Console
 

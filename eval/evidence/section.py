@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import RECORD, RECORDED
+from . import LONG, RECORD
 from .published import PUBLISHED
 from .result import HOLDS, OPEN, REFUTED, Claim, Result, Table
 
@@ -63,7 +63,7 @@ def made(result: Result, name: str) -> str:
         return ""
     how = result.made
     versions = ", ".join(f"{name} {how.versions[name]}" for name in NAMED if name in how.versions)
-    clips = f", [all clips]({name}{RECORD})" if result.name in RECORDED else ""
+    clips = f", [all clips]({name}{RECORD})" if result.name in LONG else ""
     return (
         f"`{how.command}`, seed {how.seed}: {how.seconds:.0f} s, of them {how.cpu_seconds:.0f} s "
         f"of CPU time, on {how.machine}; {versions}. [All figures]({name}.json){clips}"

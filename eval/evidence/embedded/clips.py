@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from w2sd_video.render.errors import InputError
 from w2sd_video.shapes import FOLDERS, Kind
 
+from ..result import Result
 from .record import Record
 from .rendering import Costs, Rendering, Sampler
 from .store import Pair, Row, fingerprint, key
@@ -71,3 +72,14 @@ def rendering_of(
             batch=batch,
             recorded=recorded.by_key(models) if recorded else {},
         )
+
+
+def with_clips(
+    result: Result, kind: Kind, rendering: Rendering[Any, Any], recorded: Record | None
+) -> Result:
+    """With the record of its clips and, where none of them is new, of how they came about."""
+    if recorded and rendering.is_recorded:
+        clips = replace(recorded, rows=rendering.told)
+        return result.model_copy(update={"clips": clips, "made": recorded.made})
+    clips = Record(fingerprint(kind), None, rendering.told)
+    return result.model_copy(update={"clips": clips})

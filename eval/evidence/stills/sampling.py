@@ -1,8 +1,10 @@
-"""Samples all ways of an evidence, on several processes and resumable."""
+"""Samples all ways of an evidence, and times them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -11,8 +13,9 @@ from w2sd_video.shapes import Kind
 
 from ..embedded.clips import rendering_of
 from ..embedded.price import Price, tell_cost
-from ..embedded.rendering import Rendering, Sampler, Wanted
-from ..embedded.store import Pair
+from ..embedded.record import Record
+from ..embedded.rendering import Rendering, Wanted
+from ..embedded.store import Pair, Row, key
 from .outcomes import METRICS, Found, Outcomes, Ways
 from .sampler import Embedded
 from .ways import Way
@@ -22,54 +25,92 @@ BATCH = 32
 TIMED = 8  # stills, in one batch
 
 
+@dataclass(frozen=True)
+class Timed:
+    """A way once more, for the time that it takes.
+
+    What was measured with the stills that are kept came of other hours and other company. Here
+    all ways have their turn in every round, so that what slows a while slows all of them.
+    """
+
+    way: Way
+    round: int
+
+    @property
+    def evaluations(self) -> int:
+        return self.way.evaluations
+
+
+Stills = Rendering[Way | Timed, Pair]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """``Embedded``, also of ways that are timed; those on one thread."""
+
+    kind: Kind
+    fingerprint: str
+
+    def __call__(self, column: Way | Timed, pairs: list[Pair]) -> list[Row]:
+        embedded = Embedded(self.kind, self.fingerprint)
+        if isinstance(column, Way):
+            return embedded(column, pairs)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            rows = embedded(column.way, pairs)
+        finally:
+            torch.set_num_threads(threads)
+        return [
+            replace(row, key=key(self.fingerprint, column, pair), column=asdict(column))
+            for row, pair in zip(rows, pairs, strict=True)
+        ]
+
+
+def stills(
+    kind: Kind, quick: bool, recorded: Record | None = None
+) -> AbstractContextManager[Stills]:
+    """See ``rendering_of``."""
+    return rendering_of(kind, Sampling, quick, BATCH, recorded)
+
+
 def sampled(
-    kind: Kind, conditions: dict[str, Ways], pairs: list[Pair], quick: bool, rounds: int = 0
+    rendering: Stills, conditions: Mapping[str, Ways], pairs: list[Pair], rounds: int = 0
 ) -> list[Outcomes]:
     """What comes of each way of each condition on these pairs.
 
     Args:
         rounds: in which every way is timed, if it is.
     """
-    wanted = [Wanted(way, pairs) for ways in conditions.values() for way, _ in ways.values()]
-    with rendering_of(kind, Embedded, quick, BATCH) as rendering:
+    every = dict.fromkeys(way for ways in conditions.values() for way, _ in ways.values())
+    wanted: list[Wanted[Way | Timed, Pair]] = [Wanted(way, pairs) for way in every]
+    if not rendering.recorded:
         tell_cost("planned", wanted, PRICE, rendering.processes)
-        rendering.get(wanted)
-        seconds = timed(rendering.sampler, (one.column for one in wanted), pairs[:TIMED], rounds)
-        return [
-            Outcomes(
-                where,
-                {label: _found(rendering, way, pairs, seconds) for label, (way, _) in ways.items()},
-                {label: role for label, (_, role) in ways.items()},
-            )
-            for where, ways in conditions.items()
-        ]
+    rendering.get(wanted)
+    seconds = timed(rendering, every, pairs[:TIMED], rounds)
+    return [
+        Outcomes(
+            where,
+            {label: _found(rendering, way, pairs, seconds) for label, (way, _) in ways.items()},
+            {label: role for label, (_, role) in ways.items()},
+        )
+        for where, ways in conditions.items()
+    ]
 
 
 def timed(
-    sampler: Sampler[Way, Pair], ways: Iterable[Way], pairs: list[Pair], rounds: int
+    rendering: Stills, ways: Collection[Way], pairs: list[Pair], rounds: int
 ) -> dict[Way, float]:
-    """Seconds that a still takes one core, by way: the median of the rounds.
-
-    What was measured with the stills that are kept came of other hours and other company. Here
-    all ways have their turn in every round, so that what slows a while slows all of them.
-    """
-    found: dict[Way, list[float]] = {way: [] for way in ways}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for way in [*found][:rounds]:  # the first calls load models and fill caches
-            sampler(way, pairs)
-        for _ in range(rounds):
-            for way, seconds in found.items():
-                seconds += [row.seconds for row in sampler(way, pairs)[:1]]
-    finally:
-        torch.set_num_threads(threads)
-    return {way: float(np.median(seconds)) for way, seconds in found.items() if seconds}
+    """Seconds that a still takes one core, by way: the median of the rounds."""
+    turns = [Timed(way, number) for number in range(rounds) for way in ways]
+    rendering.get(Wanted(turn, pairs) for turn in turns)
+    seconds: dict[Way, list[float]] = {}
+    for turn in turns:
+        seconds.setdefault(turn.way, []).append(rendering.of(turn, pairs[0]).seconds)
+    return {way: float(np.median(own)) for way, own in seconds.items()}
 
 
-def _found(
-    rendering: Rendering[Way, Pair], way: Way, pairs: list[Pair], seconds: dict[Way, float]
-) -> Found:
+def _found(rendering: Stills, way: Way, pairs: list[Pair], seconds: dict[Way, float]) -> Found:
     rows = [rendering.of(way, pair) for pair in pairs]
     return Found(
         way=way,

@@ -10,7 +10,7 @@ from w2sd_video.core.reflection import MODES, Mode
 from ..embedded.rendering import as_dear
 from ..embedded.store import Pair
 from .outcomes import Outcomes, Ways
-from .sampling import sampled
+from .sampling import Stills, sampled
 from .ways import Partner, Way
 
 PLAIN, REFLECTED, EXTRAPOLATED = (
@@ -57,8 +57,8 @@ class Searching:
         tried: what came of each way, by its settings.
     """
 
-    def __init__(self, search: Search, pairs: list[Pair], quick: bool) -> None:
-        self.search, self._pairs, self._quick = search, pairs, quick
+    def __init__(self, search: Search, rendering: Stills, pairs: list[Pair]) -> None:
+        self.search, self.rendering, self.pairs = search, rendering, pairs
         self.tried = Outcomes("development", {}, {})
 
     def best(self) -> dict[str, Way]:
@@ -94,7 +94,7 @@ class Searching:
             for way in family
             if told(way) not in self.tried.found
         }
-        [outcomes] = sampled("image", {"development": ways}, self._pairs, self._quick)
+        [outcomes] = sampled(self.rendering, {"development": ways}, self.pairs)
         self.tried.found.update(outcomes.found)
         self.tried.roles.update(outcomes.roles)
         return {name: max(family, key=self._worth) for name, family in families.items()}

@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .. import corrected
+from ..embedded.clips import with_clips
+from ..embedded.record import Record
 from ..result import HOLDS, Claim, Hypothesis, Result, Table
 from ..stills.outcomes import (
     DRAWN,
@@ -20,7 +22,7 @@ from ..stills.outcomes import (
     figure,
 )
 from ..stills.prompts import pairs
-from ..stills.sampling import sampled
+from ..stills.sampling import sampled, stills
 from ..stills.ways import Partner, Way, extrapolating, plain_with
 from ..wording import capital
 
@@ -90,10 +92,12 @@ HELD = (
 SUM = Hypothesis("The gains add up", "gain of both", "sum of the two gains", "within", 0.05)
 
 
-def run(seed: int, quick: bool) -> Result:
+def run(seed: int, quick: bool, recorded: Record | None = None) -> Result:
     size = QUICK if quick else FULL
     made = {f"guidance {high:g}": ways(size, high, low) for high, low in size.guidances}
-    return result(sampled("image", made, pairs("addition", size.pairs, seed), quick), size)
+    with stills("image", quick, recorded) as rendering:
+        found = sampled(rendering, made, pairs("addition", size.pairs, seed))
+        return with_clips(result(found, size), "image", rendering, recorded)
 
 
 def result(made: list[Outcomes], size: Size) -> Result:

@@ -9,7 +9,7 @@ from ..result import Result
 from ..stills.alternatives import alternatives
 from ..stills.outcomes import TOLD, Held, Outcomes, Ways, effort, figure
 from ..stills.prompts import RAW, Words, pairs, prompt
-from ..stills.sampling import sampled
+from ..stills.sampling import sampled, stills
 from ..stills.ways import MORE, Partner, Way, plain_with
 
 
@@ -85,7 +85,8 @@ def run(seed: int, quick: bool) -> Result:
     made = {f"guidance {scale:g}": ways(size, scale) for scale in size.guidances}
     kinds: tuple[Words, ...] = ("refined", *RAW)
     examples = "; ".join(f"{words}: *{prompt(asked[0][0], words)}*" for words in kinds)
-    return result(sampled("image", made, asked, quick), size, examples)
+    with stills("image", quick) as rendering:
+        return result(sampled(rendering, made, asked), size, examples)
 
 
 def result(made: list[Outcomes], size: Size, examples: str) -> Result:

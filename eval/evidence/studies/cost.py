@@ -7,12 +7,14 @@ from typing import NamedTuple
 from w2sd_video.core.reflection import MODES, Mode
 
 from .. import corrected
+from ..embedded.clips import with_clips
+from ..embedded.record import Record
 from ..panels import BY_MODE, Row
 from ..result import Claim, Result
 from ..stills.curves import Curves, panel, told
 from ..stills.outcomes import DRAWN, TOLD, Held, Metric, Outcomes, Ways, effort
 from ..stills.prompts import DEVELOPMENT, pairs
-from ..stills.sampling import sampled
+from ..stills.sampling import sampled, stills
 from ..stills.ways import Partner, Way, plain_with
 
 
@@ -131,12 +133,13 @@ def held(size: Size, guidance: float, chosen: Chosen) -> list[Held]:
     ]  # fmt: skip
 
 
-def run(seed: int, quick: bool) -> Result:
+def run(seed: int, quick: bool, recorded: Record | None = None) -> Result:
     size = QUICK if quick else FULL
     made = {f"guidance {scale:g}": ways(size, scale) for scale in size.guidances}
-    dev = sampled("image", made, pairs(DEVELOPMENT, size.dev, seed), quick)
-    found = sampled("image", made, pairs("cost", size.pairs, seed), quick, size.rounds)
-    return result(found, dev, size)
+    with stills("image", quick, recorded) as rendering:
+        dev = sampled(rendering, made, pairs(DEVELOPMENT, size.dev, seed))
+        found = sampled(rendering, made, pairs("cost", size.pairs, seed), size.rounds)
+        return with_clips(result(found, dev, size), "image", rendering, recorded)
 
 
 def result(made: list[Outcomes], dev: list[Outcomes], size: Size) -> Result:

@@ -9,7 +9,7 @@ from ..result import Result
 from ..stills.alternatives import alternatives
 from ..stills.outcomes import TOLD, Held, Outcomes, Ways, effort, figure
 from ..stills.prompts import class_pairs
-from ..stills.sampling import sampled
+from ..stills.sampling import sampled, stills
 from ..stills.ways import MORE, Partner, Way, plain_with
 
 
@@ -60,7 +60,8 @@ HELD = (
 def run(seed: int, quick: bool) -> Result:
     size = QUICK if quick else FULL
     made = {f"guidance {scale:g}": ways(size, scale) for scale in size.guidances}
-    return result(sampled("moe", made, class_pairs(size.pairs, seed), quick), size)
+    with stills("moe", quick) as rendering:
+        return result(sampled(rendering, made, class_pairs(size.pairs, seed)), size)
 
 
 def result(made: list[Outcomes], size: Size) -> Result:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import corrected
+from ..embedded.clips import with_clips
+from ..embedded.record import Record
 from ..embedded.store import Pair
 from ..measured import Measured
 from ..panels import Row
 from ..result import HOLDS, Claim, Result, Table
 from ..stills.outcomes import DRAWN, TOLD, Held, Outcomes, Ways, effort
 from ..stills.prompts import pairs
-from ..stills.sampling import sampled
+from ..stills.sampling import sampled, stills
 from ..stills.search import (
     EXTRAPOLATED,
     OUTLINED,
@@ -58,14 +60,16 @@ HELD = (
 )  # fmt: skip
 
 
-def run(seed: int, quick: bool) -> Result:
+def run(seed: int, quick: bool, recorded: Record | None = None) -> Result:
     size = QUICK if quick else FULL
     dev = pairs("settings, development", size.dev, seed)
-    searching = Searching(size.search, dev, quick)
-    chosen = searching.best()
-    made = ways(chosen, size.search)
-    [judged] = sampled("image", {"judged": made}, _others(dev, size, seed), quick)
-    return result(judged, chosen, searching.tried, size)
+    with stills("image", quick, recorded) as rendering:
+        searching = Searching(size.search, rendering, dev)
+        chosen = searching.best()
+        made = ways(chosen, size.search)
+        [judged] = sampled(rendering, {"judged": made}, _others(dev, size, seed))
+        found = result(judged, chosen, searching.tried, size)
+        return with_clips(found, "image", rendering, recorded)
 
 
 def ways(chosen: dict[str, Way], search: Search) -> Ways:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 
 from w2sd_video.shapes import Kind
 
 from ..embedded.clips import rendering_of
 from ..embedded.price import Price, tell_cost
 from ..embedded.record import Record
-from ..embedded.store import fingerprint
-from ..result import Result
 from .sampler import Clips, Embedded, Videos
 
 NAMES: dict[Kind, str] = {"video": "video UNet", "dit": "video transformer"}
@@ -26,15 +23,6 @@ BATCH = 8
 def videos(kind: Kind, quick: bool, recorded: Record | None) -> AbstractContextManager[Videos]:
     """See ``rendering_of``."""
     return rendering_of(kind, Embedded, quick, BATCH, recorded)
-
-
-def with_clips(result: Result, kind: Kind, rendering: Videos, recorded: Record | None) -> Result:
-    """With the record of its clips and, where none of them is new, of how they came about."""
-    if recorded and rendering.is_recorded:
-        clips = replace(recorded, rows=rendering.told)
-        return result.model_copy(update={"clips": clips, "made": recorded.made})
-    clips = Record(fingerprint(kind), None, rendering.told)
-    return result.model_copy(update={"clips": clips})
 
 
 def say_cost(kind: Kind, split: str, wanted: Iterable[Clips], rendering: Videos) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from w2sd_video.shapes import Kind
 
+from ...embedded.clips import with_clips
 from ...embedded.record import Record
 from ...embedded.rendering import Wanted
 from ...result import Result
-from ..clips import NAMES, effort, say_cost, videos, with_clips
+from ..clips import NAMES, effort, say_cost, videos
 from ..columns import Column, plain_with
 from ..outcomes import Found
 from ..pairs import Pair, captions, split_pairs

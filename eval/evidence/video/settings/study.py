@@ -11,12 +11,13 @@ from __future__ import annotations
 from w2sd_video.shapes import Kind
 
 from ... import corrected
+from ...embedded.clips import with_clips
 from ...embedded.record import Record
 from ...embedded.rendering import Wanted
 from ...panels import Row
 from ...result import HOLDS, Claim, Hypothesis, Result
 from ...wording import listed
-from ..clips import NAMES, effort, say_cost, videos, with_clips
+from ..clips import NAMES, effort, say_cost, videos
 from ..columns import Column, Partner
 from ..metrics import METRICS, PRIMARY
 from ..outcomes import Differences, Found, Test

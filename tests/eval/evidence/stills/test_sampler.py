@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from w2sd_video.eval.evidence.embedded.store import Pair, Row
 from w2sd_video.eval.evidence.stills.prompts import pairs
 from w2sd_video.eval.evidence.stills.sampler import Embedded, pipeline, values
-from w2sd_video.eval.evidence.stills.sampling import timed
 from w2sd_video.eval.evidence.stills.ways import Partner, Way
 
 from w2sd_video.core.reflection import MODES, Reflection
@@ -45,20 +43,6 @@ def test_evaluations_are_as_counted(embedded: Embedded, way: Way) -> None:
     assert [row.evaluations for row in rows] == [way.evaluations] * len(PAIRS)
     assert len({row.key for row in rows}) == len(PAIRS)
     assert all(row.seconds > 0 for row in rows)
-
-
-def test_ways_are_timed_in_turn_by_the_median_of_the_rounds() -> None:
-    ways, called = [Way(n, 2.5) for n in (2, 4)], []
-
-    def sampler(way: Way, pairs: list[Pair]) -> list[Row]:
-        called.append(way)
-        slow = 100.0 if len(called) < 5 else 1.0  # the first calls, and the first round
-        row = Row("", {}, "", 0, {}, way.evaluations, slow * way.steps)
-        return [row] * len(pairs)
-
-    assert timed(sampler, ways, PAIRS, rounds=3) == {ways[0]: 2.0, ways[1]: 4.0}
-    assert called[2:] == ways * 3
-    assert timed(sampler, ways, PAIRS, rounds=0) == {}
 
 
 @needs_weights

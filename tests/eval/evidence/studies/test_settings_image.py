@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
+from w2sd_video.eval.evidence.embedded.rendering import Rendering
 from w2sd_video.eval.evidence.embedded.store import Pair
 from w2sd_video.eval.evidence.result import HOLDS, OPEN, Result
 from w2sd_video.eval.evidence.stills import search
@@ -32,11 +35,13 @@ def worth(way: Way) -> float:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Ways, list[Pair]]]:
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Ways, list[Pair]]]:
     """What is sampled; nothing is."""
     calls = []
+    nothing: Any = Rendering(lambda way, pairs: [], lambda way, pair: "", tmp_path, 1, 1)
 
-    def sampled(kind: str, conditions: dict[str, Ways], pairs: list[Pair], quick: bool) -> Any:
+    def sampled(rendering: Any, conditions: dict[str, Ways], pairs: list[Pair]) -> Any:
+        assert rendering is nothing
         [ways] = conditions.values()
         calls.append((ways, pairs))
         made = outcomes(ways, {label: worth(way) for label, (way, _) in ways.items()}, "judged")
@@ -46,6 +51,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Ways, list[Pair]]]:
 
     for module in (search, study):
         monkeypatch.setattr(module, "sampled", sampled)
+    monkeypatch.setattr(study, "stills", lambda kind, quick, recorded: nullcontext(nothing))
     return calls
 
 

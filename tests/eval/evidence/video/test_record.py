@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from w2sd_video.eval.evidence import RECORD, RECORDED, keep
+from w2sd_video.eval.evidence import LONG, RECORD, keep
 from w2sd_video.eval.evidence.embedded import clips, record
 from w2sd_video.eval.evidence.embedded.record import Record
 from w2sd_video.eval.evidence.embedded.rendering import Sampler
@@ -162,7 +162,7 @@ def test_what_is_no_record_is_told(content: bytes, here: Path) -> None:
     [
         (
             ["sweep", "shapes-video", "--recorded"],
-            f"--recorded: of sweep no clips are kept; name {', '.join(RECORDED)}",
+            f"--recorded: of sweep no clips are kept; name {', '.join(LONG)}",
         ),
         (
             ["shapes-video", "--recorded", "--seed", "1"],
@@ -183,7 +183,7 @@ def docs(name: str) -> Path:
     return keep.ROOT / "docs" / "evidence" / name
 
 
-@pytest.mark.parametrize("name", [name for name in RECORDED if docs(f"{name}.json").exists()])
+@pytest.mark.parametrize("name", [name for name in LONG if docs(f"{name}.json").exists()])
 def test_the_page_is_what_its_clips_say(name: str, here: Path) -> None:
     known: Result = keep.load(docs("."), name)
     again = measured(name, known.made.seed if known.made else 0, recorded=keep.clips(name))
@@ -202,7 +202,7 @@ def apart(result: Result) -> tuple[str, list[float]]:
     return NUMBER.sub("0", text), [float(one.replace("−", "-")) for one in NUMBER.findall(text)]
 
 
-@pytest.mark.parametrize("name", RECORDED)
+@pytest.mark.parametrize("name", LONG)
 def test_there_is_a_record_of_each_result_and_else_an_unfinished_one(name: str) -> None:
     if docs(f"{name}.json").exists():
         assert record.read(docs(f"{name}{RECORD}")).made is not None

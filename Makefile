@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+RECORDED = addition cost settings-image shapes-video settings-video shapes-dit
 LONG = -o faulthandler_timeout=3600  # what takes longer than five minutes here does not hang
 
 .PHONY: demo test nightly nightly-vbench nightly-vbench-wiring quick check evidence evidence-long bench clean
@@ -41,11 +42,11 @@ nightly-vbench-wiring: $(STAMP)  ## The official VBench with random weights: the
 quick: $(STAMP)  ## The tests without the slow ones.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow"
 
-evidence: $(STAMP)  ## What takes two hours of two cores, and videos from kept clips, into docs/evidence.md.
+evidence: $(STAMP)  ## All of docs/evidence.md: the long ones from what is kept of them, the others from nothing.
 	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence short --keep
-	$(BIN)/w2sd-video evidence shapes-video settings-video --recorded --keep
+	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence $(RECORDED) --recorded --keep
 
-evidence-long: $(STAMP)  ## Likewise the rest of that page, which takes nights; it can be interrupted.
+evidence-long: $(STAMP)  ## The long ones from nothing, too, which takes nights; it can be interrupted.
 	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence long --keep
 
 bench: $(STAMP)  ## The benchmarks, one JSON line each.

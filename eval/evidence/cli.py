@@ -22,8 +22,8 @@ def evidence(
         list[str],
         typer.Argument(
             metavar="NAME...",
-            help="Which, or short, long, all; ls lists them. Of the long ones each takes an hour "
-            "of CPU time or more.",
+            help="Which, or short, long, all; ls lists them. Long ones take up to a night, "
+            "unless --recorded.",
         ),
     ],
     output: Annotated[

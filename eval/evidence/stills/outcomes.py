@@ -113,6 +113,10 @@ class Outcomes:
         """``a − b``, pair by pair."""
         return self.found[held.a].values[held.by] - self.found[held.b].values[held.by]
 
+    def gain(self, held: Held) -> Measured:
+        """Its mean."""
+        return paired.mean(self.difference(held), self._any.captions)
+
     def table(self) -> Table:
         """Means of every way."""
         timed = self._any.seconds is not None

@@ -17,6 +17,14 @@ from w2sd_video.eval.evidence.result import Claim, Made, Result, Table
 
 GOOD, BAD = Measured.of([0.1, 0.12, 0.11]), Measured.of([0.3, 0.32, 0.28])
 GAIN = GOOD.minus(BAD)
+MADE = Made(
+    command="w2sd-video evidence sweep",
+    seed=0,
+    seconds=1.5,
+    cpu_seconds=1.0,
+    versions={"python": "3", "torch": "2", "av": "1"},
+    machine="none",
+)
 
 
 def claim(text: str, expected: str = "below", bound: float = 0.0) -> Claim:
@@ -75,12 +83,5 @@ def result(name: str = "sweep") -> Result:
         ],
         caption="Two lines",
         remarks=["Nothing holds."],
-        made=Made(
-            command="w2sd-video evidence sweep",
-            seed=0,
-            seconds=1.5,
-            cpu_seconds=1.0,
-            versions={"python": "3", "torch": "2", "av": "1"},
-            machine="none",
-        ),
+        made=MADE,
     )

@@ -36,7 +36,7 @@ def run(kind: Kind, seed: int, quick: bool, recorded: Record | None = None) -> R
         InputError: if there are no weights of it, or clips would not go with the record's.
     """
     with videos(kind, quick, recorded) as rendering:
-        found = result(kind, searched.QUICK if quick else searched.FULL, rendering, seed)
+        found = result(kind, searched.QUICK if quick else searched.FULL[kind], rendering, seed)
         return with_clips(found, kind, rendering, recorded)
 
 
@@ -114,12 +114,26 @@ def _about(search: Search, strong: float, known: int) -> str:
         f"modes {', '.join(search.modes)}, on all steps at gap 1; then gaps {listed(search.gaps)}; "
         f"then shares of the steps {listed(plan.shares)}; so that as many clips as can be are all "
         f"right. Strong alone is at guidance {strong:g}, chosen on the same pairs. "
-        f"The best {search.judged} of {len(search.partners)} kinds is judged once, on "
+        f"{_judged(search)} is judged once, on "
         f"{search.reserve} pairs, with {known} captions, of a split that nothing else looks at; "
         "captions are what intervals resample and tests turn round. Beside it, without a claim, "
-        "are strong alone and extrapolation at the guidance of the reflection. A partner with its "
-        "layers over time switched off is the strong model itself, whose frames do not see each "
-        "other. Schedules of the gap were not tried: a reflection has one gap."
+        f"are strong alone and extrapolation at the guidance of the reflection. {_still(search)}"
+        "Schedules of the gap were not tried: a reflection has one gap."
+    )
+
+
+def _judged(search: Search) -> str:
+    if len(search.partners) == 1:
+        return f"A difference in {KINDS[search.partners[0]]} was all that was tried; what is best"
+    return f"The best {search.judged} of {len(search.partners)} kinds"
+
+
+def _still(search: Search) -> str:
+    if "still" not in search.partners:
+        return ""
+    return (
+        "A partner with its layers over time switched off is the strong model itself, whose frames "
+        "do not see each other. "
     )
 
 

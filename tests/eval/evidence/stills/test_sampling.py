@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +14,6 @@ from w2sd_video.eval.evidence.embedded import clips
 from w2sd_video.eval.evidence.embedded.record import Record, content, read
 from w2sd_video.eval.evidence.embedded.rendering import Rendering
 from w2sd_video.eval.evidence.embedded.store import Pair, Row, key, rows
-from w2sd_video.eval.evidence.result import Made
 from w2sd_video.eval.evidence.stills import sampling
 from w2sd_video.eval.evidence.stills.outcomes import METRICS
 from w2sd_video.eval.evidence.stills.prompts import pairs
@@ -24,19 +23,12 @@ from w2sd_video.eval.evidence.stills.ways import Partner, Way
 from w2sd_video.render.errors import InputError
 
 from ....conftest import needs_weights
+from ..made_up import MADE
 
 MODELS = "pretended"
 PAIRS = pairs("captions", 2, 0)
 WAYS = [Way(n, 2.5) for n in (2, 4)]
 STUDIES = ("addition", "cost", "settings-image")
-MADE = Made(
-    command="w2sd-video evidence cost",
-    seed=0,
-    seconds=60.0,
-    cpu_seconds=120.0,
-    versions={"python": "3.11"},
-    machine="two cores",
-)
 
 
 @dataclass
@@ -72,9 +64,10 @@ def test_a_timed_way_is_the_way_under_a_name_of_its_own() -> None:
     sampler = Sampling("image", MODELS)
     plainly, once, twice = (sampler(one, PAIRS) for one in (way, Timed(way, 0), Timed(way, 1)))
     assert len({row.key for made in (plainly, once, twice) for row in made}) == 3 * len(PAIRS)
-    for row, other in zip(plainly, once, strict=True):
+    for row, other, pair in zip(plainly, once, PAIRS, strict=True):
         assert (row.values, row.evaluations) == (other.values, other.evaluations)
         assert other.column == {"way": row.column, "round": 0}
+        assert other.key == key(MODELS, Timed(way, 0), pair)
         assert other.seconds > 0
 
 
@@ -127,10 +120,3 @@ def through_a_file(kept: Record) -> Record:
     Path("kept").write_bytes(content(kept))
     assert read(Path("kept")) == kept
     return kept
-
-
-def test_a_row_of_a_timed_way_is_found_by_its_name() -> None:
-    one = Timed(WAYS[0], 1)
-    [row, _] = rows(MODELS, one, PAIRS, [{}, {}], 4.0, 2.0)
-    assert row.column == asdict(one)
-    assert row.key == key(MODELS, one, PAIRS[0])

@@ -63,7 +63,11 @@ def test_the_best_settings_are_found_and_judged_once_on_other_captions(
     asked: list[tuple[Ways, list[Pair]]],
 ) -> None:
     result = study.run(0, quick=False)
-    *searched, (judged, pairs) = asked
+    judged, pairs = asked[-1]
+    searched = [dev for _, dev in asked if len(dev) == SIZE.dev]
+    few = [own for _, own in asked if len(own) == SIZE.few]
+    assert searched
+    assert few
     assert (judged[study.PLAIN][0].guidance, judged[study.PLAIN][0].steps) == (2.0, 30)
     assert judged[study.OUTLINED][0].guidance == 3.0
     best = judged[study.REFLECTED][0]
@@ -71,10 +75,14 @@ def test_the_best_settings_are_found_and_judged_once_on_other_captions(
     other = judged[study.EXTRAPOLATED][0]
     assert (other.mode, other.guidance, other.gap, other.share) == ("extrapolate", 1.0, 2.0, 0.5)
     assert judged[study.USUAL][0].guidance == 2.0
-    chose = {scene.caption for _, dev in searched for scene, _ in dev}
+    chose = {scene.caption for dev in searched for scene, _ in dev}
     assert len(pairs) == SIZE.pairs
     assert not chose & {scene.caption for scene, _ in pairs}
-    assert not {seed for _, dev in searched for _, seed in dev} & {seed for _, seed in pairs}
+    assert not {seed for dev in searched for _, seed in dev} & {seed for _, seed in pairs}
+    # Nothing that the earlier search saw or was judged by takes part again.
+    [earlier] = [own for ways, own in asked if {*ways} == {*study.EARLIER}]
+    known = {seed for own in [*few, earlier] for _, seed in own}
+    assert not known & {seed for own in [*searched, pairs] for _, seed in own}
     assert verdicts(result)[0] == HOLDS
     assert "Shown to beat" in result.remarks[1]
     assert "implicit, guidance 1.5, gap 0.5, 100% of 10 steps" in result.remarks[1]
@@ -87,6 +95,13 @@ def test_all_that_is_compared_takes_as_many_evaluations(
     for ways, _ in asked:
         for way, _ in ways.values():
             assert 0 <= way.evaluations - SIZE.search.evaluations < 6, way
+
+
+def test_plain_sampling_is_judged_at_every_guidance(asked: list[tuple[Ways, list[Pair]]]) -> None:
+    study.run(0, quick=False)
+    judged, _ = asked[-1]
+    alone = {way.guidance for way, _ in judged.values() if way.partner is None}
+    assert alone == {1.0, *SIZE.search.alone}
 
 
 def test_extrapolation_is_no_reflection(asked: list[tuple[Ways, list[Pair]]]) -> None:
@@ -106,7 +121,8 @@ def test_where_nothing_is_better_nothing_is_recommended(
     study.run(0, quick=False)
     ways, _ = asked[-1]
     chosen = {label: ways[label][0] for label in CHOSEN}
-    result = study.result(outcomes(ways, {}), chosen, outcomes(ways, {}), SIZE)
+    alike = outcomes(ways, {})
+    result = study.result(alike, chosen, alike, alike, SIZE)
     *gains, no_less = verdicts(result)
     assert ({*gains}, no_less) == ({OPEN}, HOLDS)
     assert "Not shown to beat" in result.remarks[1]

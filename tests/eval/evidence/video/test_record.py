@@ -16,7 +16,7 @@ from w2sd_video.eval.evidence.embedded import clips, record
 from w2sd_video.eval.evidence.embedded.record import Record
 from w2sd_video.eval.evidence.embedded.rendering import Sampler
 from w2sd_video.eval.evidence.embedded.store import fingerprint
-from w2sd_video.eval.evidence.result import Made, Result
+from w2sd_video.eval.evidence.result import Result
 from w2sd_video.eval.evidence.running import measured
 from w2sd_video.eval.evidence.video import clips as own
 from w2sd_video.eval.evidence.video.comparison import study
@@ -25,17 +25,10 @@ from w2sd_video.eval.evidence.video.plan import FULL
 from w2sd_video.render.errors import InputError
 
 from ....conftest import Call
+from ..made_up import MADE
 from .pretend import Pretend
 
 PLAN = replace(FULL, dev=8, test=16, grid=8)
-MADE = Made(
-    command="w2sd-video evidence shapes-video",
-    seed=0,
-    seconds=60.0,
-    cpu_seconds=120.0,
-    versions={"python": "3.11"},
-    machine="two cores",
-)
 
 
 @dataclass

@@ -111,7 +111,7 @@ def _about(search: Search, strong: float, known: int) -> str:
         f"What is the best use of {search.evaluations} denoiser evaluations a clip? Everything "
         "takes as many, or the next more there are. For each kind of difference, "
         f"{plan.dev} development pairs choose among guidances {listed(search.guidances)} and "
-        f"modes {', '.join(search.modes)}, on all steps at gap 1; then gaps {listed(search.gaps)}; "
+        f"{_modes(search)}, on all steps at gap {search.gap:g}; then gaps {listed(search.gaps)}; "
         f"then shares of the steps {listed(plan.shares)}; so that as many clips as can be are all "
         f"right. Strong alone is at guidance {strong:g}, chosen on the same pairs. "
         f"{_judged(search)} is judged once, on "
@@ -120,6 +120,12 @@ def _about(search: Search, strong: float, known: int) -> str:
         f"are strong alone and extrapolation at the guidance of the reflection. {_still(search)}"
         "Schedules of the gap were not tried: a reflection has one gap."
     )
+
+
+def _modes(search: Search) -> str:
+    if len(search.modes) == 1:
+        return f"the mode {search.modes[0]}"
+    return f"modes {', '.join(search.modes)}"
 
 
 def _judged(search: Search) -> str:

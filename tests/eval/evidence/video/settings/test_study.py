@@ -89,6 +89,19 @@ def test_everything_that_is_searched_takes_as_many_evaluations(tmp_path: Path) -
         assert 0 <= column.evaluations - search.evaluations < 6, column  # of one step
 
 
+def test_guidance_is_chosen_at_the_search_s_gap(tmp_path: Path) -> None:
+    pretend = Pretend(gain=0.4)
+    search = replace(SEARCH, partners=("weights",), gap=0.5, gaps=(0.25, 0.5), judged=1)
+    result = study.result("dit", search, rendering(tmp_path, pretend), seed=0)
+    tried = {column for column, pairs in pretend.called if pairs[0][1] < FIRST["test"]}
+    at_first = {one for one in tried if one.partner and one.gap == 0.5 and one.share == 1}
+    assert {(one.mode, one.guidance) for one in at_first} == {
+        (mode, guidance) for mode in search.modes for guidance in search.guidances
+    }
+    assert len({(one.mode, one.guidance) for one in tried if one.gap == 0.25}) == 1
+    assert "on all steps at gap 0.5; then gaps 0.25, 0.5;" in result.about.replace(" and ", ", ")
+
+
 def test_settings_are_held_against_the_same_guidance_for_as_many_evaluations() -> None:
     best = Column(6, 1.5, partner="weights", mode="implicit", gap=0.5)
     found = arms("weights", best, strong=2.5)

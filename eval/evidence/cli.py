@@ -80,7 +80,8 @@ def evidence(
         if redraw:
             result = files.load(files.ROOT / "docs" / "evidence" if keep else folder, name)
         else:
-            print(f"{name}: {EVIDENCES[name]} ...", file=sys.stderr, flush=True)
+            size = ", far too small to show anything" if quick else ""
+            print(f"{name}: {EVIDENCES[name]}{size} ...", file=sys.stderr, flush=True)
             result = measured(name, seed, quick, clips.get(name))
         file = files.write_docs(result) if keep else files.write(result, folder, plot)
         if as_json:
@@ -89,7 +90,8 @@ def evidence(
             console = Console(highlight=False, soft_wrap=True)
             for part in terminal(result):
                 console.print(part)
-            print(file)
+            beside = "" if keep else f" ({'JSON and text are' if plot else 'JSON is'} beside it)"
+            print(f"{file}{beside}")
 
 
 def _clips(name: str, seed: int) -> Record:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -13,7 +12,7 @@ from .result import HOLDS, OPEN, REFUTED, Result
 STYLES = {HOLDS: "green", REFUTED: "bold red", OPEN: "yellow"}
 
 
-def terminal(result: Result) -> Iterator[Table | Padding]:
+def terminal(result: Result) -> Iterator[Table | Text]:
     table = Table(title=result.title, title_justify="left", box=None, pad_edge=False)
     for column in ("verdict", "claim", "measured", ""):
         table.add_column(column, overflow="fold")
@@ -22,4 +21,4 @@ def terminal(result: Result) -> Iterator[Table | Padding]:
         table.add_row(verdict, Text(claim.text), Text(claim.row), Text(claim.found))
     yield table
     for remark in result.remarks:
-        yield Padding(Text(remark.replace("**", "").replace("`", "")), (0, 0, 0, 2))
+        yield Text("  " + remark.replace("**", "").replace("`", ""))

@@ -98,6 +98,7 @@ def test_the_mixtures_best_experts_are_better_than_its_worst() -> None:
     [
         ("shapes", {"prompt": "a red circle moving left on a white background"}),
         ("shapes-dit", {"prompt": "a red circle moving left on a white background"}),
+        ("shapes-image", {"prompt": "a red circle moving left on a white background"}),
         ("shapes-moe", {"class_labels": "a red circle on a white background"}),
     ],
 )

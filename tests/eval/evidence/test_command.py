@@ -19,6 +19,8 @@ def test_every_one_runs_from_nothing(name: str, call: Call, here: Path) -> None:
     assert f"found/{name}.png" in done.out
     value = json.loads(Path(f"found/{name}.json").read_text())
     assert value["claims"]
+    for remark in value["remarks"]:  # none is cut
+        assert remark.replace("**", "").replace("`", "") in done.out
     assert value["made"]["command"] == f"w2sd-video evidence {name} --quick"
     assert f"## {value['title']}" in Path(f"found/{name}.md").read_text()
     again = call("evidence", name, "--redraw", "--no-plot", "--json", "-o", "found")

@@ -125,7 +125,7 @@ VARIANTS = {"wan22": "WanPipeline-2.2", "wan22-ti2v": "WanPipeline-ti2v"}
 
 
 # They take an image encoder, or weights; see test_families, and tests/shapes.
-ELSEWHERE = {"sd15-ip-adapter", "shapes", "shapes-dit", "shapes-moe"}
+ELSEWHERE = {"sd15-ip-adapter", "shapes", "shapes-dit", "shapes-image", "shapes-moe"}
 
 
 @pytest.mark.parametrize("name", sorted({*configs.names()} - ELSEWHERE), indirect=True)

@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
-RECORDED = addition cost settings-image shapes-video settings-video shapes-dit
 LONG = -o faulthandler_timeout=3600  # what takes longer than five minutes here does not hang
 
 .PHONY: demo test nightly nightly-vbench nightly-vbench-wiring quick check evidence evidence-long bench clean
@@ -44,7 +43,7 @@ quick: $(STAMP)  ## The tests without the slow ones.
 
 evidence: $(STAMP)  ## All of docs/evidence.md: the long ones from what is kept of them, the others from nothing.
 	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence short --keep
-	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence $(RECORDED) --recorded --keep
+	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence long --recorded --keep
 
 evidence-long: $(STAMP)  ## The long ones from nothing, too, which takes nights; it can be interrupted.
 	OMP_NUM_THREADS=1 $(BIN)/w2sd-video evidence long --keep

@@ -28,6 +28,10 @@ def guided(partner: Partner) -> str:
     return f"{KINDS[partner]}: strong alone at the same guidance"
 
 
+def beside(guidance: float) -> str:
+    return f"strong alone at guidance {guidance:g}"
+
+
 def extrapolated(partner: Partner) -> str:
     return f"{KINDS[partner]}: extrapolate at the same guidance"
 

@@ -25,7 +25,7 @@ from ..pairs import Pair, captions, split_pairs
 from ..sampler import Videos
 from . import search as searched
 from . import tables
-from .arms import KINDS, alone, arms, label, reflected, told
+from .arms import KINDS, alone, arms, beside, label, reflected, told
 from .search import Search, Searching
 
 
@@ -51,6 +51,7 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
     columns: dict[str, Column] = {}
     for partner in judged:
         columns |= arms(partner, best[partner], searching.strong)
+    columns |= {beside(guidance): search.alone(guidance) for guidance in search.beside}
     rendering.get(Wanted(column, reserve) for column in columns.values())
     found = {name: Found.of(rendering, column, reserve) for name, column in columns.items()}
     differences = Differences(found)
@@ -62,7 +63,7 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
         claims=claims,
         tables=[
             tables.chosen(searching, best, found),
-            tables.against(judged, differences),
+            tables.against(judged, [beside(guidance) for guidance in search.beside], differences),
             tables.means("On the reserve: means over pairs, ± 95 % by captions.", found),
             tables.means(
                 "On the development pairs: the same of all that was tried.",
@@ -117,7 +118,8 @@ def _about(search: Search, strong: float, known: int) -> str:
         f"{_judged(search)} is judged once, on "
         f"{search.reserve} pairs, with {known} captions, of a split that nothing else looks at; "
         "captions are what intervals resample and tests turn round. Beside it, without a claim, "
-        f"are strong alone and extrapolation at the guidance of the reflection. {_still(search)}"
+        f"are strong alone and extrapolation at the guidance of the reflection{_also(search)}. "
+        f"{_still(search)}"
         "Schedules of the gap were not tried: a reflection has one gap."
     )
 
@@ -126,6 +128,10 @@ def _modes(search: Search) -> str:
     if len(search.modes) == 1:
         return f"the mode {search.modes[0]}"
     return f"modes {', '.join(search.modes)}"
+
+
+def _also(search: Search) -> str:
+    return f", and strong alone at guidance {listed(search.beside)}" if search.beside else ""
 
 
 def _judged(search: Search) -> str:

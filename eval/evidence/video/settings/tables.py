@@ -60,12 +60,12 @@ def _judged(partner: Partner, found: dict[str, Found]) -> list[Measured | str]:
     return [f"{pair[0].guidance:.2f}", *(one.means()[PRIMARY] or NOTHING for one in pair)]
 
 
-def against(judged: list[Partner], differences: Differences) -> Table:
+def against(judged: list[Partner], beside: list[str], differences: Differences) -> Table:
     """Reflected clips against all that they are held against."""
     tests = [
-        (reflected(partner), other(partner))
+        (reflected(partner), other)
         for partner in judged
-        for other in (alone, guided, extrapolated)
+        for other in (alone(partner), guided(partner), extrapolated(partner), *beside)
     ]
     return Table(
         note="On the reserve, as differences of the reflected clips from others for as many "

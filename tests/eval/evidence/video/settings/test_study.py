@@ -102,6 +102,14 @@ def test_guidance_is_chosen_at_the_search_s_gap(tmp_path: Path) -> None:
     assert "on all steps at gap 0.5; then gaps 0.25, 0.5;" in result.about.replace(" and ", ", ")
 
 
+def test_strong_at_other_guidances_is_shown_beside_without_a_claim(tmp_path: Path) -> None:
+    search = replace(SEARCH, partners=("weights",), judged=1, beside=(6.0,))
+    result = study.result("dit", search, rendering(tmp_path, Pretend()), seed=0)
+    assert [*dict(result.tables[1].rows)][-1] == "− strong alone at guidance 6"
+    assert [*dict(result.tables[2].rows)][-1] == "strong alone at guidance 6"
+    assert len(result.claims) == 1
+
+
 def test_settings_are_held_against_the_same_guidance_for_as_many_evaluations() -> None:
     best = Column(6, 1.5, partner="weights", mode="implicit", gap=0.5)
     found = arms("weights", best, strong=2.5)

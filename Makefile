@@ -7,6 +7,7 @@ LONG = -o faulthandler_timeout=3600  # what takes longer than five minutes here 
 
 .PHONY: demo test nightly nightly-vbench nightly-vbench-wiring quick check evidence evidence-long bench clean
 
+# Warnings are off where this package is installed: setuptools' advice on folders reads like a failure.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...embedded.rendering import as_dear
@@ -21,27 +22,30 @@ def reflected(partner: Partner) -> str:
 
 
 def alone(partner: Partner) -> str:
-    return f"{KINDS[partner]}: strong alone at its best guidance"
+    return f"{KINDS[partner]}: strong alone at the guidance chosen for it"
 
 
 def guided(partner: Partner) -> str:
     return f"{KINDS[partner]}: strong alone at the same guidance"
 
 
-def beside(guidance: float) -> str:
-    return f"strong alone at guidance {guidance:g}"
+def beside(partner: Partner, guidance: float) -> str:
+    return f"{KINDS[partner]}: strong alone at guidance {guidance:g}"
 
 
 def extrapolated(partner: Partner) -> str:
     return f"{KINDS[partner]}: extrapolate at the same guidance"
 
 
-def arms(partner: Partner, best: Column, strong: float) -> dict[str, Column]:
+def arms(
+    partner: Partner, best: Column, strong: float, others: Sequence[float] = ()
+) -> dict[str, Column]:
     """By label, the reflection first.
 
     Args:
         best: the kind's best settings.
         strong: the guidance that is best for strong alone.
+        others: guidances of strong alone that are shown beside; what is an arm anyway is left out.
     """
     more = replace(best, mode="extrapolate")
     columns = {
@@ -52,6 +56,9 @@ def arms(partner: Partner, best: Column, strong: float) -> dict[str, Column]:
     }
     if best.guidance == strong:
         del columns[guided(partner)]  # it is strong alone
+    for guidance in others:
+        if guidance not in (strong, best.guidance):
+            columns[beside(partner, guidance)] = plain_with(best.evaluations, guidance)
     return columns
 
 

@@ -69,8 +69,6 @@ class Search:
         return as_dear(lambda steps: replace(column, steps=steps), self.evaluations)
 
 
-GUIDANCES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
-
 FULL: dict[Kind, Search] = {
     "video": Search(),
     # Made when the UNet's search, that on stills and the transformer's comparison were known: no
@@ -78,7 +76,11 @@ FULL: dict[Kind, Search] = {
     # `implicit` was no worse than `exact` and ahead of `cached`, all steps no worse than some.
     "dit": Search(
         replace(
-            planned.FULL, dev=96, start=(2.0, 2.5, 3.0), guidances=GUIDANCES, shares=(0.5, 1.0)
+            planned.FULL,
+            dev=96,
+            guidances=(1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0),
+            start=(2.0, 2.5, 3.0),
+            shares=(0.5, 1.0),
         ),
         partners=("weights",),
         modes=("implicit",),
@@ -86,7 +88,7 @@ FULL: dict[Kind, Search] = {
         gap=0.5,
         gaps=(0.25, 0.5, 1.0),
         reserve=256,
-        # Added when the rest was known: development had chosen 4, and in the comparison 2.5.
+        # Added when the rest was known: development had chosen 4 here, and 2.5 for the comparison.
         beside=(2.5,),
     ),
 }

@@ -25,7 +25,7 @@ from ..pairs import Pair, captions, split_pairs
 from ..sampler import Videos
 from . import search as searched
 from . import tables
-from .arms import KINDS, alone, arms, beside, label, reflected, told
+from .arms import KINDS, alone, arms, label, reflected, told
 from .search import Search, Searching
 
 
@@ -47,11 +47,11 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
     _say(kind, search, rendering, dev, reserve)
     searching = Searching(search, rendering, dev)
     best = searching.best()
-    judged = [*best][: search.judged]
-    columns: dict[str, Column] = {}
-    for partner in judged:
-        columns |= arms(partner, best[partner], searching.strong)
-    columns |= {beside(guidance): search.alone(guidance) for guidance in search.beside}
+    judged = {
+        partner: arms(partner, column, searching.strong, search.beside)
+        for partner, column in [*best.items()][: search.judged]
+    }
+    columns = {name: column for own in judged.values() for name, column in own.items()}
     rendering.get(Wanted(column, reserve) for column in columns.values())
     found = {name: Found.of(rendering, column, reserve) for name, column in columns.items()}
     differences = Differences(found)
@@ -63,7 +63,7 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
         claims=claims,
         tables=[
             tables.chosen(searching, best, found),
-            tables.against(judged, [beside(guidance) for guidance in search.beside], differences),
+            tables.against(judged, differences),
             tables.means("On the reserve: means over pairs, ± 95 % by captions.", found),
             tables.means(
                 "On the development pairs: the same of all that was tried.",
@@ -73,7 +73,16 @@ def result(kind: Kind, search: Search, rendering: Videos, seed: int) -> Result:
         figure=[Row(title="", panels=[tables.panel(found, by) for by in (PRIMARY, "iou")])],
         caption="What is all right, and how well outlines fit, for the best settings of the best "
         "kind of difference, and for strong alone and extrapolation, at as many evaluations",
-        remarks=[_verdict(best, claims), effort(rendering)],
+        remarks=[
+            _verdict(best, claims),
+            *(
+                _beside(partner, other, differences)
+                for partner, own in judged.items()
+                for other in own
+                if other not in (reflected(partner), alone(partner))
+            ),
+            effort(rendering),
+        ],
     )
 
 
@@ -90,6 +99,12 @@ def _verdict(best: dict[Partner, Column], claims: list[Claim]) -> str:
     if not won:
         return f"Not shown to beat {against}, in clips all right: {'; '.join(verdicts)}."
     return f"Shown to beat {against}: {'; '.join(won)}."
+
+
+def _beside(partner: Partner, other: str, differences: Differences) -> str:
+    """Of an arm that has no claim, lest the verdict be read as of all that there is."""
+    test = Test(reflected(partner), other, PRIMARY)
+    return f"Without a claim: {METRICS[PRIMARY]}: {test.a} − {test.b}: {differences.of(test)}."
 
 
 def _claim(partner: Partner, differences: Differences) -> Claim:
@@ -118,7 +133,8 @@ def _about(search: Search, strong: float, known: int) -> str:
         f"{_judged(search)} is judged once, on "
         f"{search.reserve} pairs, with {known} captions, of a split that nothing else looks at; "
         "captions are what intervals resample and tests turn round. Beside it, without a claim, "
-        f"are strong alone and extrapolation at the guidance of the reflection{_also(search)}. "
+        "are strong alone and extrapolation at the guidance of the reflection"
+        f"{f', and strong alone at guidance {listed(search.beside)}' if search.beside else ''}. "
         f"{_still(search)}"
         "Schedules of the gap were not tried: a reflection has one gap."
     )
@@ -128,10 +144,6 @@ def _modes(search: Search) -> str:
     if len(search.modes) == 1:
         return f"the mode {search.modes[0]}"
     return f"modes {', '.join(search.modes)}"
-
-
-def _also(search: Search) -> str:
-    return f", and strong alone at guidance {listed(search.beside)}" if search.beside else ""
 
 
 def _judged(search: Search) -> str:
@@ -162,6 +174,6 @@ def _say(
     judged = [
         column
         for partner in search.partners[: search.judged]
-        for column in arms(partner, search.starts(partner)[0], start[0]).values()
+        for column in arms(partner, search.starts(partner)[0], start[0], search.beside).values()
     ]
     say_cost(kind, "reserve", [Wanted(one, reserve) for one in judged], rendering)

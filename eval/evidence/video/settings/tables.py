@@ -9,7 +9,7 @@ from ...wording import NOTHING
 from ..columns import Column, Partner
 from ..metrics import METRICS, PRIMARY, Metric
 from ..outcomes import Differences, Found, Test
-from .arms import KINDS, alone, extrapolated, guided, reflected, told
+from .arms import KINDS, alone, reflected, told
 from .search import Searching
 
 
@@ -60,12 +60,13 @@ def _judged(partner: Partner, found: dict[str, Found]) -> list[Measured | str]:
     return [f"{pair[0].guidance:.2f}", *(one.means()[PRIMARY] or NOTHING for one in pair)]
 
 
-def against(judged: list[Partner], beside: list[str], differences: Differences) -> Table:
-    """Reflected clips against all that they are held against."""
+def against(judged: dict[Partner, dict[str, Column]], differences: Differences) -> Table:
+    """Reflected clips against all the other arms of each kind."""
     tests = [
         (reflected(partner), other)
-        for partner in judged
-        for other in (alone(partner), guided(partner), extrapolated(partner), *beside)
+        for partner, own in judged.items()
+        for other in own
+        if other != reflected(partner)
     ]
     return Table(
         note="On the reserve, as differences of the reflected clips from others for as many "
@@ -74,7 +75,6 @@ def against(judged: list[Partner], beside: list[str], differences: Differences) 
         rows=[
             (f"− {b}", [differences.of(Test(a, b, metric)) or NOTHING for metric in METRICS])
             for a, b in tests
-            if b in differences.found
         ],
     )
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from w2sd_video.eval.evidence import keep
 from w2sd_video.eval.evidence.result import HOLDS
 from w2sd_video.eval.evidence.video.columns import Column
@@ -103,11 +104,42 @@ def test_guidance_is_chosen_at_the_search_s_gap(tmp_path: Path) -> None:
 
 
 def test_strong_at_other_guidances_is_shown_beside_without_a_claim(tmp_path: Path) -> None:
-    search = replace(SEARCH, partners=("weights",), judged=1, beside=(6.0,))
-    result = study.result("dit", search, rendering(tmp_path, Pretend()), seed=0)
-    assert [*dict(result.tables[1].rows)][-1] == "− strong alone at guidance 6"
-    assert [*dict(result.tables[2].rows)][-1] == "strong alone at guidance 6"
+    half = replace(SEARCH.plan, shares=(0.5,))  # of nine steps: 38 evaluations, and not 36
+    search = replace(SEARCH, plan=half, partners=("weights",), judged=1, beside=(6.0,))
+    pretend = Pretend()
+    result = study.result("dit", search, rendering(tmp_path, pretend), seed=0)
+    judged = {column for column, pairs in pretend.called if pairs[0][1] >= FIRST["reserve"]}
+    [reflected] = [one for one in judged if one.partner and one.mode != "extrapolate"]
+    [shown] = [one for one in judged if one.partner is None and one.guidance == 6.0]
+    assert shown.evaluations == reflected.evaluations == 38
+    assert [*dict(result.tables[1].rows)][-1] == "− weights: strong alone at guidance 6"
+    assert [*dict(result.tables[2].rows)][-1] == "weights: strong alone at guidance 6"
+    assert "of the reflection, and strong alone at guidance 6." in result.about
+    difference = dict(result.tables[1].rows)["− weights: strong alone at guidance 6"][0]
+    assert result.remarks[-2] == (
+        "Without a claim: all right: weights: reflected − weights: strong alone at guidance 6: "
+        f"{difference}."
+    )
     assert len(result.claims) == 1
+
+
+def test_what_is_an_arm_anyway_is_not_shown_twice(tmp_path: Path) -> None:
+    search = replace(SEARCH, partners=("weights",), judged=1)
+    plain = study.result("dit", search, rendering(tmp_path / "a", Pretend()), seed=0)
+    chosen = dict(plain.tables[0].rows)["strong alone"][0]
+    guidance = float(str(chosen).rpartition(" ")[2])
+    again = replace(search, beside=(guidance,))
+    result = study.result("dit", again, rendering(tmp_path / "b", Pretend()), seed=0)
+    assert result.tables == plain.tables
+
+
+def test_the_cost_that_is_told_has_every_arm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search = replace(SEARCH, partners=("weights",), judged=1, beside=(6.0,))
+    study.result("dit", search, rendering(tmp_path, Pretend()), seed=0)
+    [told] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("reserve")]
+    assert told.startswith(f"reserve: {5 * search.reserve} clips")
 
 
 def test_settings_are_held_against_the_same_guidance_for_as_many_evaluations() -> None:
